@@ -1,0 +1,96 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+import Foundation
+import RunStore
+import Testing
+import Verdict
+
+@testable import Report
+
+private func record(used: Int, ledger: Int, panic: RunRecord.Panic? = nil) -> RunRecord {
+  var map = MapReading()
+  map.usedBytes = used
+  map.highWaterBytes = used
+  var accounts = LedgerReading()
+  accounts.live = ledger
+  return RunRecord(
+    seed: 3, digest: "00000000000000ff", transport: "memory", workload: .init(name: "w", passes: nil),
+    kernel: .init(model: "freebsd-6", arch: "i386", mapBytes: 1 << 24, memoryBytes: 1 << 27, cpus: 1),
+    totals: .init(), map: map, ledger: accounts, panic: panic)
+}
+
+private func samples(_ count: UInt64) -> [Sample] {
+  (1...count).map { pass in
+    var clocks = ClockReadings()
+    clocks.passes = pass
+    clocks.mallocCalls = pass * 30
+    clocks.virtualSeconds = Double(pass)
+    var map = MapReading()
+    map.usedBytes = Int(pass) * 4096
+    return Sample(clocks: clocks, map: map, ledger: LedgerReading(), caches: [])
+  }
+}
+
+@Suite struct ReportTests {
+  @Test func figuresAreGroupedAndRounded() {
+    #expect(Figures.grouped(0) == "0")
+    #expect(Figures.grouped(999) == "999")
+    #expect(Figures.grouped(1_234_567) == "1,234,567")
+    #expect(Figures.grouped(-1000) == "-1,000")
+    #expect(Figures.fixed(0.99996, 4) == "1.0000")
+    #expect(Figures.fixed(-0.5, 0) == "-1")
+    #expect(Figures.fixed(2.345, 1) == "2.3")
+    #expect(Figures.bytes(1023) == "1023 B")
+    #expect(Figures.bytes(16 << 20) == "16.0 MiB")
+    #expect(Figures.duration(seconds: 14 * 86_400) == "14 d 0 h")
+    #expect(Figures.duration(seconds: 61) == "1 min 1 s")
+  }
+
+  @Test func theReportSaysThatOneWorkloadCannotTellTheClocksApart() {
+    let text = RunText(record: record(used: 5, ledger: 5), samples: samples(30)).lines().joined(separator: "\n")
+    #expect(text.contains("this run cannot tell which of them the map follows"))
+    #expect(text.contains("The sum equals the used bytes of the map."))
+    #expect(text.contains("No panic."))
+  }
+
+  @Test func aLedgerThatDoesNotAddUpIsSaidAloud() {
+    let text = RunText(record: record(used: 6, ledger: 5), samples: samples(3)).lines().joined(separator: "\n")
+    #expect(text.contains("THE SUM DIFFERS"))
+  }
+
+  @Test func aPanicIsPrintedInTheKernelsWords() {
+    let panic = RunRecord.Panic(
+      message: "kmem_malloc(4096): kmem_map too small: 16777216 total allocated", outcome: "panic", pass: 7,
+      call: 12_345,
+      virtualSeconds: 90, requestBytes: 4096)
+    let text = RunText(record: record(used: 5, ledger: 5, panic: panic), samples: samples(3)).lines()
+    #expect(text.contains("panic: kmem_malloc(4096): kmem_map too small: 16777216 total allocated"))
+    #expect(text.last?.contains("in pass 7, after 12,345 allocation calls") == true)
+  }
+
+  @Test func theTableOfPassesShowsTheFirstAndTheLast() {
+    let lines = RunText(record: record(used: 5, ledger: 5), samples: samples(500)).lines()
+    #expect(lines.contains { $0.trimmingCharacters(in: .whitespaces).hasPrefix("1  ") })
+    #expect(lines.contains { $0.trimmingCharacters(in: .whitespaces).hasPrefix("500  ") })
+    #expect(lines.count < 60)
+  }
+
+  @Test func theDocumentHasEveryFieldOfTheContract() throws {
+    let document = RunDocument(record: record(used: 5, ledger: 5), verdict: SingleRunVerdict.decide(samples(30)))
+    let object = try #require(
+      JSONSerialization.jsonObject(with: Data(try document.json().utf8)) as? [String: Any])
+    #expect(object["schema_version"] as? Int == 1)
+    #expect(object["command"] as? String == "run")
+    #expect(object["panic"] is NSNull)
+    for key in ["seed", "digest", "workload", "kernel", "totals", "map", "ledger", "verdict"] {
+      #expect(object[key] != nil)
+    }
+    let ledger = try #require(object["ledger"] as? [String: Any])
+    #expect(
+      Set(ledger.keys) == [
+        "live", "rounding", "slab_free", "cpu_buckets", "zone_buckets", "slab_overhead", "bucket_structures", "large",
+        "lost",
+      ])
+  }
+}
