@@ -1,0 +1,73 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+/// What a kernel counts for one size class (struct kmembuckets).
+public struct BucketStatistics: Equatable, Sendable {
+  /// Size of an item, bytes; 512 KiB stands for everything above 256 KiB.
+  public var size: Int
+  /// Items in use.
+  public var used: Int
+  /// Items on the free list, 0 for sizes above 8 KiB.
+  public var free: Int
+  /// Allocations so far.
+  public var requests: UInt64
+  /// kb_highwat: five refills.
+  public var highWater: Int
+  /// Times that a free made a page wholly free while the list was above its high water mark; nothing acts on it.
+  public var couldFree: Int
+}
+
+extension BucketMalloc {
+  /// Why the last ``malloc(_:_:_:)`` returned null.
+  public var refusal: Refusal { state.pointee.refusal }
+  /// Why the last ``free(_:_:)`` did nothing.
+  public var freeError: FreeError { state.pointee.freeError }
+  /// Requests that were not allowed to sleep and got nothing.
+  public var noWaitFailures: UInt64 { state.pointee.noWaitFailures }
+  /// Bytes that callers asked for and hold, classes up to 8 KiB.
+  public var liveBytes: Int { state.pointee.liveBytes }
+  /// The same at the rounded sizes.
+  public var liveRoundedBytes: Int { state.pointee.liveRoundedBytes }
+  /// Bytes of live allocations above 8 KiB.
+  public var largeBytes: Int { state.pointee.largeBytes }
+  /// struct malloc_type of every type, in the order of registration.
+  @inline(__always)
+  var types: UnsafeMutablePointer<TypeRecord> { state.pointee.types }
+
+  /// Statistics by size class, the smallest first, all sixteen.
+  public func bucketStatistics() -> [BucketStatistics] {
+    (0..<Self.classCount).map { index in
+      let bucket = buckets[index]
+      return BucketStatistics(
+        size: 16 << index, used: bucket.total - bucket.totalFree, free: bucket.totalFree, requests: bucket.calls,
+        highWater: bucket.highWater, couldFree: bucket.couldFree)
+    }
+  }
+
+  /// Bytes of the items on the free lists.
+  public var freeBytes: Int {
+    (0...Self.largestListedClass).reduce(0) { $0 + buckets[$1].totalFree << ($1 + Self.minimumShift) }
+  }
+
+  /// Size that the kernel derives from the page record of an address inside the map, bytes: the class, 512 KiB for all
+  /// above 256 KiB.
+  public func itemSize(at address: KernelAddress) -> Int {
+    guard map.space.contains(address) else { return 0 }
+    let index = Int(records[map.space.page(of: address)].sizeClass)
+    return index < Self.classCount ? 16 << index : 0
+  }
+
+  /// Statistics by type, in the order of registration.
+  ///
+  /// The kernel's counters are signed: a free of more bytes than a type holds, possible where an item is freed under
+  /// another type than it was allocated with, makes them negative. Here such a row shows 0.
+  public func typeStatistics() -> [MallocTypeStatistics] {
+    typeNames.indices.map { index in
+      let type = types[index]
+      return MallocTypeStatistics(
+        name: typeNames[index], inUse: UInt64(max(0, type.inUse)), bytes: UInt64(max(0, type.bytes)),
+        requests: type.calls, frees: type.frees, highUse: UInt64(type.highUse), limit: UInt64(typeLimit),
+        limitBlocks: type.limitBlocks, mapBlocks: type.mapBlocks, sizes: type.sizes)
+    }
+  }
+}

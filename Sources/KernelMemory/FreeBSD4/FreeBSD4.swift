@@ -1,0 +1,200 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+/// FreeBSD 4 on i386: the bucket malloc in kmem_map, vm_zone zones in kernel_map, mbufs in mb_map.
+///
+/// Three bounded maps stand side by side. `mapCapacityBytes`, `mapUsedBytes`, `largestFreeBytes`, the ledger and the
+/// byte count of the panic message are malloc's share of kmem_map, which is vm_kmem_size; an explicit `mapBytes` sets
+/// that share. In the kernel mb_map is a submap that is added to kmem_map on top of vm_kmem_size (kern_malloc.c,
+/// kmeminit); its use never changes what malloc can have, so it is reported beside, by ``mbufMapCapacityBytes`` and
+/// ``mbufMapUsedBytes``. (The kernel's own message counts the whole submap as allocated (inferred); here it does not.)
+///
+/// There is no per-CPU layer: ``currentCPU`` changes nothing. Nothing reacts to a shortage: ``reclaim()`` does nothing.
+public final class FreeBSD4: AllocatorModel {
+  /// The name on the command line.
+  public static let identifier = "freebsd-4"
+
+  /// Where kmem_map starts.
+  public static let kmemStart = KernelAddress(rawValue: 0xC100_0000)
+  /// Where mb_map starts; kernel_map's share for zones follows it.
+  public static let mbufStart = KernelAddress(rawValue: 0xF000_0000)
+  /// The end of kernel_map; the last 4 MiB are left to the alternate page tables (recollection).
+  public static let kernelEnd = KernelAddress(rawValue: 0xFFC0_0000)
+  /// Sizes that ``ModelConfiguration/mapBytes`` may have, bytes.
+  public static let mapSizes = 1 << 20...Int(mbufStart.rawValue - kmemStart.rawValue)
+  /// Sizes that the physical memory may have, bytes.
+  public static let memorySizes = 16 << 20...4 << 30
+  /// Numbers of processors that are accepted.
+  public static let processorCounts = 1...16
+  /// The most console lines that are kept.
+  static let consoleCapacity = 200
+
+  /// Configuration that the model was booted with.
+  public let tuning: Tuning
+  /// malloc(9).
+  public let buckets: BucketMalloc
+  /// Zones in kernel_map.
+  public let zones: ZoneAllocator
+  /// mbufs and clusters in mb_map.
+  public let mbufs: ZoneAllocator
+
+  /// The processor of the following calls, 0 to cpus − 1: it changes nothing.
+  public var currentCPU = 0
+  /// What the kernel died of or waits for; nil while it lives.
+  public internal(set) var failure: KernelFailure? {
+    didSet { dead.pointee = failure != nil }
+  }
+  /// The soft limit on vnodes: maxproc + pages / 4.
+  public let desiredVnodes: Int
+  /// Address space that ``loseAddressSpace(pages:)`` took out of kmem_map, bytes.
+  public internal(set) var lostBytes = 0
+  /// Times that the kernel wrote "Out of mbuf address space!".
+  public internal(set) var mbufSpaceWarnings: UInt64 = 0
+  /// Requests for mbufs or clusters that got nothing.
+  public internal(set) var mbufFailures: UInt64 = 0
+  /// What the kernel wrote on its console, the first 200 lines.
+  public internal(set) var console: [String] = []
+
+  /// Virtual nanoseconds since boot.
+  var now: UInt64 = 0
+  var lastMbufReport: UInt64?
+  /// Handles of the malloc types of kernel objects.
+  let objects: Objects
+  private let isChecked: Bool
+  /// ``failure`` is not nil: the one word of it that every call reads.
+  private let dead: UnsafeMutablePointer<Bool>
+
+  /// Boots FreeBSD 4 with a GENERIC configuration (maxusers 32).
+  public convenience init(_ configuration: ModelConfiguration) throws(ModelConfigurationError) {
+    try self.init(configuration, tuning: Tuning())
+  }
+
+  /// Boots FreeBSD 4.
+  ///
+  /// - Throws: an error that names the value out of range.
+  public init(_ configuration: ModelConfiguration, tuning: Tuning) throws(ModelConfigurationError) {
+    guard configuration.architecture == .i386 else {
+      throw .architecture(configuration.architecture, model: Self.identifier, supported: [.i386])
+    }
+    guard Self.processorCounts.contains(configuration.cpus) else {
+      throw .processors(configuration.cpus, allowed: Self.processorCounts)
+    }
+    guard Self.memorySizes.contains(configuration.physicalMemory) else {
+      throw .physicalMemory(configuration.physicalMemory, allowed: Self.memorySizes)
+    }
+    if let size = configuration.mapBytes, !Self.mapSizes.contains(size) {
+      throw .mapSize(size, allowed: Self.mapSizes)
+    }
+    let pages = PhysicalPages.managedPages(ofMemory: configuration.physicalMemory)
+    let bytes = configuration.mapBytes ?? Self.kmemSize(managedPages: pages)
+    self.tuning = tuning.clamped
+    desiredVnodes = Self.desiredVnodes(maxProc: self.tuning.maxProc, managedPages: pages)
+
+    let backing = configuration.checked ? configuration.backing : nil
+    isChecked = backing != nil
+    dead = .allocate(capacity: 1)
+    dead.initialize(to: false)
+    let physical = configuration.pages
+    let kmem = WiredMap(
+      space: AddressMap(start: Self.kmemStart, pages: bytes / kernelPageSize), physical: physical)
+    buckets = BucketMalloc(map: kmem, order: .lifo, typeLimit: Self.typeLimit(kmemSize: bytes), checkedBacking: backing)
+
+    let mbufPages = self.tuning.mbufMapBytes / kernelPageSize
+    let mbufMap = WiredMap(space: AddressMap(start: Self.mbufStart, pages: mbufPages), physical: physical)
+    mbufs = ZoneAllocator(map: mbufMap)
+    let kernelStart = KernelAddress(rawValue: Self.mbufStart.rawValue + UInt64(mbufPages * kernelPageSize))
+    let kernelPages = Int(Self.kernelEnd.rawValue - kernelStart.rawValue) / kernelPageSize
+    let kernelMap = WiredMap(space: AddressMap(start: kernelStart, pages: kernelPages), physical: physical)
+    zones = ZoneAllocator(
+      map: kernelMap, fallback: kmem, fallbackShare: self.tuning.lockedMapShare, checkedBacking: backing)
+    objects = Objects(zones: zones, mbufs: mbufs, buckets: buckets, tuning: self.tuning)
+  }
+
+  deinit { dead.deallocate() }
+
+  // MARK: malloc(9)
+
+  /// The handle of a malloc type; a new name is registered.
+  public func mallocType(named name: String) -> MallocType { MallocType(index: buckets.register(name)) }
+
+  /// malloc(9) of `size` bytes, at least 1 (sys/kern/kern_malloc.c); null where there is nothing to give.
+  public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    guard !dead.pointee else { return .null }
+    let address = buckets.malloc(size, type.index, wait)
+    if address == .null { mallocRefused(size, type.index, wait) }
+    if isChecked { reportModifiedItem() }
+    return address
+  }
+
+  /// free(9) of an address that malloc returned.
+  ///
+  /// Any other address and a second free end the kernel with the words of a DIAGNOSTIC kernel; a free of null does
+  /// nothing. The bytes are taken off the type given here: the kernel keeps no note of the type of an item, so that a
+  /// wrong one makes both counts wrong.
+  public func free(_ address: KernelAddress, _ type: MallocType) {
+    guard !dead.pointee, address != .null else { return }
+    buckets.free(address, type.index)
+    if buckets.freeError != .none { freeRefused(address, type.index) }
+  }
+
+  // MARK: Zones
+
+  /// zalloc() (sys/vm/vm_zone.c), m_get() or m_clget(): one item, or null where there is nothing to give.
+  public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
+    guard !dead.pointee else { return .null }
+    let count = objects.kernelZoneCount
+    guard zone.index < count else { return mbufAlloc(zone.index &- count, wait) }
+    let address = zones.allocate(zone.index, wait)
+    if address == .null { zoneRefused(zone.index, wait) }
+    if isChecked { reportModifiedZoneItem() }
+    return address
+  }
+
+  /// zfree(), m_free() or MCLFREE: the item goes to the head of its list.
+  public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
+    guard !dead.pointee, address != .null else { return }
+    let count = objects.kernelZoneCount
+    let result =
+      zone.index < count
+      ? zones.free(zone.index, address) : mbufs.free(zone.index &- count, address)
+    if result != .none { zoneFreeRefused(result) }
+  }
+
+  // MARK: Clock and faults
+
+  /// The virtual clock, nanoseconds since boot: it limits the warnings about mb_map; there are no callouts.
+  public func advance(to nanoseconds: UInt64) { now = max(now, nanoseconds) }
+
+  /// Does nothing: neither malloc nor a zone gives a page back when physical pages run short.
+  public func reclaim() {}
+
+  /// Takes pages out of kmem_map into nobody's books; physical pages are not touched.
+  public func loseAddressSpace(pages: Int) {
+    guard failure == nil, pages > 0 else { return }
+    guard buckets.map.space.allocate(pages: pages) >= 0 else { return panicTooSmall(pages: pages) }
+    lostBytes += pages * kernelPageSize
+  }
+
+  // MARK: Maps
+
+  /// vm_kmem_size, bytes: malloc's share of kmem_map.
+  public var mapCapacityBytes: Int { buckets.map.space.capacityPages * kernelPageSize }
+  /// Bytes of malloc's share of kmem_map in use.
+  public var mapUsedBytes: Int { buckets.map.space.usedPages * kernelPageSize }
+  /// The most that ``mapUsedBytes`` ever was.
+  public var mapHighWaterBytes: Int { buckets.map.space.highWaterPages * kernelPageSize }
+  /// The largest free range of malloc's share of kmem_map, bytes.
+  public var largestFreeBytes: Int { buckets.map.space.largestFreeRun * kernelPageSize }
+  /// Number of separate free ranges of malloc's share of kmem_map.
+  public var freeRangeCount: Int { buckets.map.space.freeRunCount() }
+  /// Size of mb_map, bytes.
+  public var mbufMapCapacityBytes: Int { mbufs.map.space.capacityPages * kernelPageSize }
+  /// Bytes of mb_map in use; it never falls.
+  public var mbufMapUsedBytes: Int { mbufs.map.space.usedPages * kernelPageSize }
+  /// Size of kernel_map's share for zones, bytes.
+  public var kernelMapCapacityBytes: Int { zones.map.space.capacityPages * kernelPageSize }
+  /// Bytes of that share in use or reserved; it never falls.
+  public var kernelMapUsedBytes: Int { zones.map.space.usedPages * kernelPageSize }
+  /// malloc(9) calls that were not allowed to sleep and got nothing.
+  public var noWaitFailures: UInt64 { buckets.noWaitFailures }
+}

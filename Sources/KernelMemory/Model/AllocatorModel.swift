@@ -1,0 +1,92 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+/// A modelled kernel allocator: malloc(9), zones, and the map that they share.
+///
+/// A model is deterministic: the same calls give the same addresses. It has no clock of its own (``advance(to:)`` tells it the time), does
+/// no I/O and draws no random numbers. After a failure every allocation returns null and every free does nothing. Models are not
+/// thread-safe.
+public protocol AllocatorModel: AnyObject, SendableMetatype {
+  /// The model's name on the command line, for instance `freebsd-6`.
+  static var identifier: String { get }
+  /// What the model is, with its facts and their sources.
+  static var factSheet: FactSheet { get }
+
+  /// Boots the allocator.
+  init(_ configuration: ModelConfiguration) throws(ModelConfigurationError)
+
+  /// The handle of a malloc type; a new name is registered.
+  func mallocType(named name: String) -> MallocType
+  /// The zone that serves a canonical (FreeBSD 6) zone name, nil where the model has no zone for it.
+  func zone(named canonical: String) -> ZoneID?
+  /// Where a kernel object comes from; `nameLength` in bytes matters for name-cache entries alone.
+  func source(of object: KernelObject, nameLength: Int) -> ObjectSource
+
+  /// The processor on which the following calls run, 0 to `cpus` − 1.
+  var currentCPU: Int { get set }
+
+  /// malloc(9) of `size` bytes, at least 1; null where there is nothing to give.
+  func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress
+  /// free(9) of an address that ``malloc(_:_:_:)`` returned.
+  func free(_ address: KernelAddress, _ type: MallocType)
+  /// Takes one item of a zone; null where there is nothing to give.
+  func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress
+  /// Gives one item back to its zone.
+  func zoneFree(_ zone: ZoneID, _ address: KernelAddress)
+
+  /// The virtual clock stands at `nanoseconds` since boot: the allocator's own callouts run for every mark passed.
+  func advance(to nanoseconds: UInt64)
+  /// What the page daemon asks for on a shortage of physical pages.
+  func reclaim()
+  /// Takes pages out of the map into nobody's books (an injected fault); without room it ends as a waiting caller would.
+  func loseAddressSpace(pages: Int)
+
+  /// What the kernel died of; nil while it lives.
+  var failure: KernelFailure? { get }
+
+  /// Size of the kernel map, bytes.
+  var mapCapacityBytes: Int { get }
+  /// Bytes of the kernel map in use.
+  var mapUsedBytes: Int { get }
+  /// The most that ``mapUsedBytes`` ever was.
+  var mapHighWaterBytes: Int { get }
+  /// The largest free range of the kernel map, bytes.
+  var largestFreeBytes: Int { get }
+  /// The soft limit on vnodes that this kernel computes (desiredvnodes).
+  var desiredVnodes: Int { get }
+
+  /// Every byte of ``mapUsedBytes``, by account.
+  func ledger() -> Ledger
+  /// Statistics by malloc type, in the order of registration.
+  func mallocTypeStatistics() -> [MallocTypeStatistics]
+  /// Statistics by zone, in the order of creation.
+  func zoneStatistics() -> [ZoneStatistics]
+  /// `vmstat -m` as this system prints it.
+  func vmstatM() -> String
+  /// `vmstat -z` as this system prints it.
+  func vmstatZ() -> String
+
+  /// Sets the limits on items that a stock kernel sets on zones at boot; traces run without them.
+  func applyKernelLimits()
+
+  /// Checks every invariant of the model.
+  ///
+  /// - Throws: the first violation, with its values.
+  func checkInvariants() throws(InvariantViolation)
+}
+
+extension AllocatorModel {
+  /// Nothing: most models have their limits built in.
+  public func applyKernelLimits() {}
+}
+
+/// The allocator models: a new one is one line here.
+public enum AllocatorRegistry {
+  /// Every model, in the order in which `nfschurn models` lists them.
+  public static let all: [any AllocatorModel.Type] = [FreeBSD4.self, FreeBSD6.self]
+
+  /// The model with this identifier.
+  public static func model(named identifier: String) -> (any AllocatorModel.Type)? {
+    all.first { $0.identifier == identifier }
+  }
+}

@@ -1,0 +1,60 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+extension UMA {
+  /// What the kernel counts for one malloc type.
+  func typeStatistics(_ index: Int) -> MallocTypeStatistics {
+    let row = types[index]
+    return MallocTypeStatistics(
+      name: typeNames[index], inUse: row.allocations &- row.frees, bytes: row.allocatedBytes &- row.freedBytes,
+      requests: row.allocations, frees: row.frees, sizes: row.sizes)
+  }
+
+  /// What the kernel counts for one zone (sysctl_vm_zone): free items in slabs, full buckets and caches; used are the
+  /// others in slabs.
+  func zoneStatistics(_ index: Int) -> ZoneStatistics {
+    let keg = kegs[index]
+    let zone = zones[index]
+    var row = ZoneStatistics(name: zoneNames[index], size: keg.size, isInMap: true)
+    row.limit = keg.maximumPages * keg.itemsPerSlab
+    row.kegFree = keg.freeItems
+    row.cpuFree = cachedItems(index)
+    row.free = keg.freeItems + row.cpuFree + zone.fullBucketItems
+    row.used = keg.slabs * keg.itemsPerSlab - row.free
+    row.requests = requests(index)
+    row.frees = frees(index)
+    row.failures = zone.failures
+    row.pages = keg.pages
+    row.bootPages = keg.bootPages
+    row.pagesReturned = keg.pagesReturned
+    row.fullBuckets = zone.fullBucketCount
+    row.emptyBuckets = zone.emptyBucketCount
+    row.bucketCount = zone.bucketSize
+    return row
+  }
+
+  /// Items in the per-CPU caches of a zone.
+  func cachedItems(_ zone: Int) -> Int {
+    var items = 0
+    for cpu in 0..<cpus {
+      let cache = caches[cpu * UMAConstants.zoneCapacity + zone]
+      if let bucket = cache.alloc { items += Int(bucket.pointee.count) }
+      if let bucket = cache.free { items += Int(bucket.pointee.count) }
+    }
+    return items
+  }
+
+  /// Allocations of a zone so far.
+  func requests(_ zone: Int) -> UInt64 {
+    var count = zones[zone].allocations
+    for cpu in 0..<cpus { count &+= caches[cpu * UMAConstants.zoneCapacity + zone].allocations }
+    return count
+  }
+
+  /// Frees of a zone so far.
+  func frees(_ zone: Int) -> UInt64 {
+    var count = zones[zone].frees
+    for cpu in 0..<cpus { count &+= caches[cpu * UMAConstants.zoneCapacity + zone].frees }
+    return count
+  }
+}

@@ -1,0 +1,152 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+/// A place in the modelled address space, in bytes above ``UMA/base``; 0 is null.
+typealias UMAOffset = UInt32
+
+/// The lists of a keg that a slab can be on.
+enum UMASlabList: Int {
+  case part = 0
+  case free = 1
+  case full = 2
+}
+
+/// What a page of the modelled address space is to UMA.
+enum UMAPageKind {
+  static let none: UInt8 = 0
+  static let slab: UInt8 = 1
+  static let largeMalloc: UInt8 = 2
+}
+
+/// The header of a slab, kept by the number of its first page: that is how the kernel finds it, too (vtoslab).
+struct UMASlab {
+  /// Neighbours on the keg's list, page numbers; 0 for none.
+  var next: Int32 = 0
+  var previous: Int32 = 0
+  /// Item of "UMA Slabs" or "UMA RCntSlabs" that holds the header; 0 where it lies in the page.
+  var header: UMAOffset = 0
+  /// Pages of a large malloc.
+  var pages: UInt32 = 0
+  var zone: UInt16 = 0
+  var freeCount: UInt16 = 0
+  var firstFree: UInt8 = 0
+  var kind: UInt8 = UMAPageKind.none
+  /// UMA_SLAB_BOOT: the page came from the boot pool.
+  var isBoot = false
+  /// Raw value of the ``UMASlabList`` that it is on.
+  var list: UInt8 = 0
+  /// Bytes asked for, of a large malloc.
+  var requested: UInt32 = 0
+}
+
+/// A bucket: `entries` places for items, which follow the record in memory.
+struct UMABucket {
+  /// The next bucket on the zone's list, or in the pool of records.
+  var next: UnsafeMutablePointer<UMABucket>?
+  /// The item of a bucket zone that the kernel keeps this bucket in.
+  var offset: UMAOffset
+  var count: Int32
+  var entries: Int32
+}
+
+extension UnsafeMutablePointer where Pointee == UMABucket {
+  /// The items.
+  @inline(__always)
+  var items: UnsafeMutablePointer<UMAOffset> {
+    UnsafeMutableRawPointer(self + 1).assumingMemoryBound(to: UMAOffset.self)
+  }
+}
+
+/// The cache of one zone on one processor (struct uma_cache).
+struct UMACache {
+  var alloc: UnsafeMutablePointer<UMABucket>?
+  var free: UnsafeMutablePointer<UMABucket>?
+  var allocations: UInt64 = 0
+  var frees: UInt64 = 0
+}
+
+/// A keg: where the slabs of a zone are (struct uma_keg).
+///
+/// Each zone here has one of its own, with the same index.
+struct UMAKeg {
+  var flags: UMAZoneFlags
+  var size: Int
+  var stride: Int
+  var itemsPerSlab: Int
+  var pagesPerSlab: Int
+  /// Free items in slabs (uk_free).
+  var freeItems = 0
+  /// Pages held (uk_pages), those of the boot pool included.
+  var pages = 0
+  var bootPages = 0
+  /// Limit on pages (uk_maxpages), 0 for none.
+  var maximumPages = 0
+  /// UMA_ZFLAG_FULL: at its limit; frees bypass the caches.
+  var isFull = false
+  /// True while slabs may come from the boot pool (startup_alloc).
+  var usesBootPages = false
+  /// Zone of the off-page slab headers.
+  var headerZone = 0
+  /// Entries of the slab hash, 0 where there is none, and where it lies.
+  var hashEntries = 0
+  var hashOffset: UMAOffset = 0
+  var pagesReturned: UInt64 = 0
+
+  /// Slabs held.
+  var slabs: Int { pages / pagesPerSlab }
+}
+
+/// A zone: the buckets above a keg (struct uma_zone).
+struct UMAZone {
+  /// The wanted bucket size (uz_count), 0 for internal zones.
+  var bucketSize = 0
+  var fullBuckets: UnsafeMutablePointer<UMABucket>?
+  var emptyBuckets: UnsafeMutablePointer<UMABucket>?
+  var fullBucketCount = 0
+  var fullBucketItems = 0
+  var emptyBucketCount = 0
+  /// Of the slab layer alone; the caches count their own.
+  var allocations: UInt64 = 0
+  var frees: UInt64 = 0
+  var failures: UInt64 = 0
+}
+
+/// Statistics of one malloc type (struct malloc_type_stats, summed over the processors).
+struct UMAMallocType {
+  var allocatedBytes: UInt64 = 0
+  var freedBytes: UInt64 = 0
+  var allocations: UInt64 = 0
+  var frees: UInt64 = 0
+  /// Bit n stands for the zone of 16 << n bytes.
+  var sizes: UInt64 = 0
+}
+
+/// What changes while UMA runs and belongs to no zone.
+struct UMAState {
+  /// Set for as long as the allocator exists.
+  var types: UnsafeMutablePointer<UMAMallocType>?
+  /// The zone of malloc's per-type statistics, the first of the nine malloc zones and the type "UMAHash".
+  var statisticsZone = 0
+  var firstMallocZone = 0
+  var hashType = 0
+  var isDead = false
+  /// bucketdisable: no buckets before kmem_map exists and while physical pages are short.
+  var bucketsDisabled = true
+  var cpu = 0
+  /// Index of the current processor's first cache.
+  var cacheBase = 0
+  var zoneCount = 0
+  var typeCount = 0
+  /// Boot pages that are left.
+  var bootPagesLeft = UMAConstants.bootPages
+  /// Bytes asked for by the live mallocs of the malloc zones.
+  var requestedBytes = 0
+  /// Pages of live mallocs above the largest zone.
+  var largePages = 0
+  /// The part of the mallocs that are slab hashes: asked for, rounded, and above the largest zone.
+  var hashRequestedBytes = 0
+  var hashZoneBytes = 0
+  var hashLargePages = 0
+  var lostPages = 0
+  var nextCallout = UMAConstants.calloutInterval
+}
