@@ -1,0 +1,149 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+import KernelMemory
+import NFS4
+
+/// SETCLIENTID, SETCLIENTID_CONFIRM, RENEW (RFC 7530 sections 16.30, 16.33, 16.34).
+extension ServerCore {
+  /// Longest network id and universal address that are read, bytes.
+  private static let addressLimit = 128
+
+  func setClientID(_ c: inout Compound) throws(NFSStatus) {
+    let verifier = try c.long()
+    let id = try c.opaque(limit: NFS4Protocol.opaqueLimit)
+    let program = try c.word()
+    _ = try c.opaque(limit: Self.addressLimit)
+    let address = try c.opaque(limit: Self.addressLimit)
+    let ident = try c.word()
+    guard !id.isEmpty else { throw .invalid }
+    guard variables.pointee.stateCount <= configuration.stateLimit else { throw .resource }
+
+    // The new structure is there before the state lock is taken, whatever the outcome (nfsrvd_setclientid).
+    let link = try mallocZeroed(layout.client &+ id.count, types.client)
+    let socketName = try mallocZeroed(layout.socketName, types.socketName)
+    UniversalAddress.store(address, into: bytes(socketName))
+    let new = client(link)
+    let old = findClient(id: id)
+    if let old, old.has(ClientRecord.confirmed), !isPrincipal(c.principal, uid: old.uid, flavor: old.flavor) {
+      free(socketName, types.socketName)
+      free(link, types.client)
+      variables.pointee.inUseAddress = bytes(old.socketName)[long: 0]
+      throw .clientIDInUse
+    }
+    if let old {
+      replace(old, by: new)
+    } else {
+      new.boot = boot
+      new.expiry = leaseExpiry
+      variables.pointee.clientCount &+= 1
+      variables.pointee.stateCount &+= 1
+    }
+    new.idLength = UInt32(truncatingIfNeeded: id.count)
+    new.id(layout).copyMemory(from: id)
+    new.socketName = socketName
+    let isUpdate = new.has(ClientRecord.confirmed) && new.verifier == verifier
+    new.pendingIndex = isUpdate ? new.index : takeClientIndex()
+    new.pendingConfirmation = takeConfirmation()
+    new.pendingVerifier = verifier
+    new.pendingCallbackProgram = program
+    new.pendingCallbackIdent = ident
+    new.pendingUID = c.principal.uid
+    new.pendingFlavor = c.principal.flavor
+    new.flags |= ClientRecord.pending
+    self.link(new)
+    c.writer.put(UInt64(boot) << 32 | UInt64(new.pendingIndex))
+    c.writer.put(new.pendingConfirmation)
+  }
+
+  /// Moves everything of a client into a new structure and frees the old one: its state lists hang below the new one from now on.
+  private func replace(_ old: ClientRecord, by new: ClientRecord) {
+    unlink(old)
+    new.bytes.copyMemory(from: old.bytes, byteCount: ClientRecord.fieldBytes)
+    var owner = new.ownerHead[word: 0]
+    while owner != 0 {
+      let record = state(owner)
+      record.client = new.link
+      var open = record.openHead[word: 0]
+      while open != 0 {
+        state(open).client = new.link
+        open = next(open, offset: StateRecord.listOffset)
+      }
+      owner = next(owner, offset: StateRecord.listOffset)
+    }
+    free(old.socketName, types.socketName)
+    free(old.link, types.client)
+  }
+
+  private func takeClientIndex() -> UInt32 {
+    let index = variables.pointee.nextClientIndex
+    variables.pointee.nextClientIndex &+= 1
+    return index
+  }
+
+  private func takeConfirmation() -> UInt64 {
+    let number = variables.pointee.nextConfirmation
+    variables.pointee.nextConfirmation &+= 1
+    return UInt64(boot) << 32 | number & 0xFFFF_FFFF
+  }
+
+  private func isPrincipal(_ principal: Principal, uid: UInt32, flavor: UInt32) -> Bool {
+    principal.uid == uid && principal.flavor == flavor
+  }
+
+  /// The result of SETCLIENTID with NFS4ERR_CLID_INUSE: the address of the client that uses the id.
+  func writeClientInUse(_ c: inout Compound) {
+    c.writer.putString("tcp")
+    UniversalAddress.put(variables.pointee.inUseAddress, &c.writer)
+  }
+
+  func setClientIDConfirm(_ c: inout Compound) throws(NFSStatus) {
+    let id = try c.long()
+    let confirmation = try c.long()
+    let index = UInt32(truncatingIfNeeded: id)
+    guard UInt32(truncatingIfNeeded: id >> 32) == boot, index != 0 else { throw .staleClientID }
+    if let client = findPending(index), client.pendingConfirmation == confirmation {
+      guard isPrincipal(c.principal, uid: client.pendingUID, flavor: client.pendingFlavor) else {
+        throw .clientIDInUse
+      }
+      confirm(client)
+      return
+    }
+    // Nothing waits: a repeated confirmation of what is confirmed is fine.
+    guard let client = findConfirmed(index), client.confirmation == confirmation else { throw .staleClientID }
+    guard isPrincipal(c.principal, uid: client.uid, flavor: client.flavor) else { throw .clientIDInUse }
+  }
+
+  private func findConfirmed(_ index: UInt32) -> ClientRecord? {
+    var link = Self.head(clientHeads, index)[word: 0]
+    while link != 0 {
+      let client = client(link)
+      if client.index == index { return client }
+      link = next(link, offset: ClientRecord.hashOffset)
+    }
+    return nil
+  }
+
+  /// Makes the unconfirmed record of a client its confirmed one; with a new client id all state of the old one goes.
+  private func confirm(_ client: ClientRecord) {
+    unlink(client)
+    if !client.has(ClientRecord.confirmed) || client.index != client.pendingIndex {
+      releaseState(of: client)
+      client.index = client.pendingIndex
+      client.flags &= ~(ClientRecord.stampedStable | ClientRecord.expired)
+    }
+    client.confirmation = client.pendingConfirmation
+    client.verifier = client.pendingVerifier
+    client.uid = client.pendingUID
+    client.flavor = client.pendingFlavor
+    client.callbackProgram = client.pendingCallbackProgram
+    client.callbackIdent = client.pendingCallbackIdent
+    client.expiry = leaseExpiry
+    client.flags &= ~ClientRecord.pending
+    client.flags |= ClientRecord.confirmed
+    if client.callbackProgram != 0 { client.flags |= ClientRecord.needsCallbackNull }
+    link(client)
+  }
+
+  func renew(_ c: inout Compound) throws(NFSStatus) { _ = try renewedClient(try c.long()) }
+}

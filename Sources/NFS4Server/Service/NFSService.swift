@@ -1,0 +1,84 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+import KernelMemory
+import KernelModel
+import NFS4
+import ONCRPC
+import Synchronization
+
+/// The NFSv4.0 server: RPC program 100003, version 4, over any transport.
+///
+/// State, file system and modelled kernel lie behind one lock, as the server of 2007 had one state lock. Once the modelled kernel has
+/// failed, every call answers SYSTEM_ERR and nothing is touched any more.
+public final class NFSService: RPCService, @unchecked Sendable {
+  private let core: ServerCore
+  private let lock = Mutex<Void>(())
+  private let rootSquash: Bool
+
+  /// A server with an empty file system.
+  ///
+  /// - Parameters:
+  ///   - kernel: the kernel that the server runs in; used behind the server's lock from now on.
+  ///   - configuration: how the server is set up.
+  /// - Throws: ``ServerError``.
+  public init(kernel: Kernel, configuration: ServerConfiguration = ServerConfiguration()) throws(ServerError) {
+    core = try ServerCore(kernel: kernel, configuration: configuration)
+    rootSquash = configuration.rootSquash
+  }
+
+  /// 100003.
+  public var program: UInt32 { NFS4Protocol.program }
+  /// 4.
+  public var version: UInt32 { NFS4Protocol.version }
+
+  /// Tells that a connection exists from now on; a known one is left as it is.
+  public func connectionOpened(_ id: UInt64) {
+    lock.withLock { _ in _ = core.openConnection(id) }
+  }
+
+  /// Tells that a connection is gone; its saved replies stay until their time is over.
+  public func connectionClosed(_ id: UInt64) {
+    lock.withLock { _ in core.closeConnection(id) }
+  }
+
+  /// Answers one COMPOUND; a connection that was not announced is opened.
+  public func handle(
+    procedure: UInt32, xid: UInt32, credential: borrowing RPCCredential, connection: UInt64,
+    arguments: UnsafeRawBufferPointer, reply: UnsafeMutableRawBufferPointer
+  ) -> RPCReply {
+    guard procedure == NFS4Protocol.compoundProcedure else { return .procedureUnavailable }
+    let principal = Principal(credential, rootSquash: rootSquash)
+    return lock.withLock { _ in
+      let slot = core.openConnection(connection)
+      guard slot >= 0 else { return .systemError }
+      return core.serve(xid: xid, principal: principal, slot: slot, arguments: arguments, reply: reply)
+    }
+  }
+
+  /// Gives the kernel to `body` behind the server's lock, for statistics and for moving the virtual clock.
+  public func withKernel<Result, Failure: Error>(
+    _ body: (Kernel) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try lock.withLock { (_) throws(Failure) -> Result in try body(core.kernel) }
+  }
+
+  /// What the server was asked for since it started.
+  public var counters: ServerCounters { lock.withLock { _ in core.variables.pointee.counters } }
+
+  /// How much the server holds.
+  public var snapshot: ServerSnapshot { lock.withLock { _ in core.snapshot } }
+
+  /// What the modelled kernel died of, nil while it lives.
+  public var failure: KernelFailure? { lock.withLock { _ in core.kernel.failure } }
+
+  /// Checks every invariant of state, reply cache and file system.
+  ///
+  /// - Throws: the first violation, with its values.
+  public func checkInvariants() throws(InvariantViolation) {
+    try lock.withLock { (_) throws(InvariantViolation) -> Void in
+      guard core.kernel.failure == nil else { return }
+      try core.checkInvariants()
+    }
+  }
+}

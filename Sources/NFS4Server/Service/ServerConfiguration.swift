@@ -1,0 +1,63 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+import KernelMemory
+
+/// How a server is set up.
+public struct ServerConfiguration: Sendable {
+  /// Whose habits the server has.
+  public var era = Era.macklem2007
+  /// Lease time, seconds, 1 to 86,400 (NFSRV_LEASE is 120).
+  public var leaseSeconds = 120
+  /// Whether delegations are issued; true is refused.
+  public var delegations = false
+  /// Whether root becomes nobody.
+  public var rootSquash = false
+  /// Largest READ, bytes, 512 to 16 MiB.
+  public var maximumRead = 1 << 20
+  /// Largest WRITE, bytes, 512 to 16 MiB.
+  public var maximumWrite = 1 << 20
+  /// Bytes that file data may take, at least 64 KiB.
+  public var spaceLimit = 1 << 30
+  /// Most files.
+  public var fileLimit = 1_000_000
+  /// Largest file, bytes.
+  public var maximumFileSize = 1 << 40
+  /// Most state structures before NFS4ERR_RESOURCE (NFSRV_V4STATELIMIT).
+  public var stateLimit = 500_000
+  /// Most saved replies before NFS4ERR_RESOURCE (NFSRVCACHE_FLOODLEVEL).
+  public var replyCacheFloodLevel = 16_384
+  /// Most operations of a compound; a longer one answers NFS4ERR_RESOURCE and none of it is carried out.
+  public var compoundLimit = 128
+  /// Bytes of the host's memory that kept replies may take.
+  public var keptReplyBytes = 256 << 20
+  /// Seconds since 1970 at which the virtual clock stands at zero: 1 May 2007, 00:00 UTC.
+  public var baseTime: Int64 = 1_177_977_600
+  /// Tells one run of a server from another in client ids, stateids, filehandles and verifiers; a server for real clients passes its
+  /// start time in seconds since 1970.
+  public var bootTime: UInt32 = 1_177_977_600
+  /// Called once, behind the server's lock, when the modelled kernel has failed; must not call the service.
+  public var onKernelFailure: (@Sendable (KernelFailure) -> Void)? = nil
+
+  /// The defaults.
+  public init() {}
+
+  /// Checks every number against its range.
+  func validate() throws(ServerError) {
+    guard !delegations else { throw .delegationsNotServed }
+    try check("leaseSeconds", leaseSeconds, 1...86_400)
+    try check("maximumRead", maximumRead, 512...(16 << 20))
+    try check("maximumWrite", maximumWrite, 512...(16 << 20))
+    try check("spaceLimit", spaceLimit, (64 << 10)...(1 << 40))
+    try check("fileLimit", fileLimit, 1...100_000_000)
+    try check("maximumFileSize", maximumFileSize, 0...(1 << 50))
+    try check("stateLimit", stateLimit, 1...10_000_000)
+    try check("replyCacheFloodLevel", replyCacheFloodLevel, 0...10_000_000)
+    try check("compoundLimit", compoundLimit, 1...100_000)
+    try check("keptReplyBytes", keptReplyBytes, 0...(1 << 40))
+  }
+
+  private func check(_ name: String, _ value: Int, _ allowed: ClosedRange<Int>) throws(ServerError) {
+    guard allowed.contains(value) else { throw .outOfRange(name: name, value: value, allowed: allowed) }
+  }
+}
