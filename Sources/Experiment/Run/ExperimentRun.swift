@@ -86,8 +86,10 @@ public final class ExperimentRun {
       }
       progress(progressNow())
     }
+    // Measured before the clients say goodbye: what a run is about ends with its last pass.
+    let result = outcome(end, wallSeconds: wallSeconds())
     clients.close()
-    return outcome(end, wallSeconds: wallSeconds())
+    return result
   }
 
   private var isOver: Bool {

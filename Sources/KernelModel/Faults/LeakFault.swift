@@ -12,22 +12,33 @@ struct LeakFault {
     var countdown: UInt64 = 0
   }
 
-  private var entries: [Entry] = []
-  private(set) var isActive = false
+  private var entries: UnsafeMutablePointer<Entry>?
+  private var capacity = 0
 
+  /// Sets the period of a kind.
   mutating func set(kind: Int, every period: UInt64) {
-    while entries.count <= kind { entries.append(Entry()) }
-    entries[kind] = Entry(period: period, countdown: period)
-    isActive = true
+    if kind >= capacity {
+      let larger = UnsafeMutablePointer<Entry>.allocate(capacity: kind + 1)
+      larger.initialize(repeating: Entry(), count: kind + 1)
+      if let entries {
+        larger.update(from: entries, count: capacity)
+        entries.deallocate()
+      }
+      entries = larger
+      capacity = kind + 1
+    }
+    entries?[kind] = Entry(period: period, countdown: period)
   }
 
   /// True where the free that is being made is one to forget.
   @inline(__always)
   mutating func forgetsNextFree(kind: Int) -> Bool {
-    guard isActive, kind < entries.count, entries[kind].period != 0 else { return false }
-    entries[kind].countdown &-= 1
-    guard entries[kind].countdown == 0 else { return false }
-    entries[kind].countdown = entries[kind].period
+    guard kind < capacity, let entry = entries.map({ $0 + kind }), entry.pointee.period != 0 else { return false }
+    entry.pointee.countdown &-= 1
+    guard entry.pointee.countdown == 0 else { return false }
+    entry.pointee.countdown = entry.pointee.period
     return true
   }
+
+  func deallocate() { entries?.deallocate() }
 }

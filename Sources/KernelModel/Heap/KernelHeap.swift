@@ -10,17 +10,25 @@ public final class KernelHeap {
   /// The allocator model.
   public let allocator: any AllocatorModel
   /// What was asked for since boot.
-  public internal(set) var counters = KernelCounters()
+  public var counters: KernelCounters { state.pointee.counters }
   /// Digest of every allocator event since boot.
-  public private(set) var digest = EventDigest()
+  public var digest: EventDigest { state.pointee.digest }
+
+  /// What changes with every call, behind one pointer: the hot path then has no checks of exclusive access.
+  struct State {
+    var counters = KernelCounters()
+    var digest = EventDigest()
+    var mallocLeak = LeakFault()
+    var objectLeak = LeakFault()
+    var lose = LoseFault()
+  }
+
+  let state: UnsafeMutablePointer<State>
 
   private let space: AddressSpace
   private let bytesBase: UnsafeMutableRawPointer
   private let sources: UnsafeMutablePointer<ObjectSource>
   private let nameSources: UnsafeMutablePointer<ObjectSource>
-  private var mallocLeak = LeakFault()
-  private var objectLeak = LeakFault()
-  private var lose = LoseFault()
 
   /// Longest name that has a source of its own in the table, bytes (NAME_MAX).
   public static let nameLimit = 255
@@ -44,6 +52,8 @@ public final class KernelHeap {
       throw .model(error)
     }
     allocator.applyKernelLimits()
+    state = .allocate(capacity: 1)
+    state.initialize(to: State())
     sources = .allocate(capacity: KernelObject.allCases.count)
     nameSources = .allocate(capacity: Self.nameLimit + 1)
     for object in KernelObject.allCases {
@@ -55,6 +65,9 @@ public final class KernelHeap {
   }
 
   deinit {
+    state.pointee.mallocLeak.deallocate()
+    state.pointee.objectLeak.deallocate()
+    state.deinitialize(count: 1).deallocate()
     sources.deinitialize(count: KernelObject.allCases.count).deallocate()
     nameSources.deinitialize(count: Self.nameLimit + 1).deallocate()
   }
@@ -75,16 +88,16 @@ public final class KernelHeap {
   /// - Returns: the address; null where a caller that may not wait got nothing, and always after the kernel has failed.
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy = .wait) -> KernelAddress {
     let address = allocator.malloc(size, type, wait)
-    digest.combine(
+    state.pointee.digest.combine(
       UInt64(truncatingIfNeeded: size) << 16 | UInt64(truncatingIfNeeded: type.index) << 1, address.rawValue)
     guard address != .null else {
-      counters.noWaitFailures &+= 1
+      state.pointee.counters.noWaitFailures &+= 1
       return .null
     }
-    counters.mallocCalls &+= 1
-    counters.mallocBytes &+= UInt64(truncatingIfNeeded: size)
-    if size > KernelHeap.pageBytes { counters.largeAllocations &+= 1 }
-    if lose.losesAfterThisCall() { losePages(lose.pages) }
+    state.pointee.counters.mallocCalls &+= 1
+    state.pointee.counters.mallocBytes &+= UInt64(truncatingIfNeeded: size)
+    if size > KernelHeap.pageBytes { state.pointee.counters.largeAllocations &+= 1 }
+    if state.pointee.lose.losesAfterThisCall() { losePages(state.pointee.lose.pages) }
     return address
   }
 
@@ -92,12 +105,12 @@ public final class KernelHeap {
   public func free(_ address: KernelAddress, _ type: MallocType) {
     guard address != .null else { return }
     noteFree(type, address)
-    if mallocLeak.forgetsNextFree(kind: type.index) {
-      counters.forgottenFrees &+= 1
+    if state.pointee.mallocLeak.forgetsNextFree(kind: type.index) {
+      state.pointee.counters.forgottenFrees &+= 1
     } else {
       allocator.free(address, type)
     }
-    if lose.losesAfterThisCall() { losePages(lose.pages) }
+    if state.pointee.lose.losesAfterThisCall() { losePages(state.pointee.lose.pages) }
   }
 
   /// The bytes of an allocation; valid until it is freed.
@@ -138,37 +151,41 @@ public final class KernelHeap {
     case .malloc(let type, let size): return malloc(size, type, wait)
     case .zone(let zone):
       let address = allocator.zoneAlloc(zone, wait)
-      digest.combine(Self.zoneMark | UInt64(truncatingIfNeeded: zone.index) << 1, address.rawValue)
-      if address == .null { counters.noWaitFailures &+= 1 } else { counters.zoneAllocations &+= 1 }
+      state.pointee.digest.combine(Self.zoneMark | UInt64(truncatingIfNeeded: zone.index) << 1, address.rawValue)
+      if address == .null {
+        state.pointee.counters.noWaitFailures &+= 1
+      } else {
+        state.pointee.counters.zoneAllocations &+= 1
+      }
       return address
     }
   }
 
   private func free(_ address: KernelAddress, to source: ObjectSource, kind: Int) {
     guard address != .null else { return }
-    let forgotten = objectLeak.forgetsNextFree(kind: kind)
-    if forgotten { counters.forgottenFrees &+= 1 }
+    let forgotten = state.pointee.objectLeak.forgetsNextFree(kind: kind)
+    if forgotten { state.pointee.counters.forgottenFrees &+= 1 }
     switch source {
     case .embedded: return
     case .malloc(let type, _):
       if forgotten { noteFree(type, address) } else { free(address, type) }
     case .zone(let zone):
-      counters.zoneFrees &+= 1
-      digest.combine(Self.zoneMark | UInt64(truncatingIfNeeded: zone.index) << 1 | 1, address.rawValue)
+      state.pointee.counters.zoneFrees &+= 1
+      state.pointee.digest.combine(Self.zoneMark | UInt64(truncatingIfNeeded: zone.index) << 1 | 1, address.rawValue)
       if !forgotten { allocator.zoneFree(zone, address) }
     }
   }
 
   private func noteFree(_ type: MallocType, _ address: KernelAddress) {
-    counters.freeCalls &+= 1
-    digest.combine(UInt64(truncatingIfNeeded: type.index) << 1 | 1, address.rawValue)
+    state.pointee.counters.freeCalls &+= 1
+    state.pointee.digest.combine(UInt64(truncatingIfNeeded: type.index) << 1 | 1, address.rawValue)
   }
 
   /// Takes the change of processor into the digest and tells the allocator.
   func select(cpu: Int) {
     guard allocator.currentCPU != cpu else { return }
     allocator.currentCPU = cpu
-    digest.combine(Self.processorMark, UInt64(truncatingIfNeeded: cpu))
+    state.pointee.digest.combine(Self.processorMark, UInt64(truncatingIfNeeded: cpu))
   }
 
   /// Tells the allocator of the virtual time, so that its own callouts run (FreeBSD 6 uma_timeout).
@@ -179,16 +196,16 @@ public final class KernelHeap {
     switch fault {
     case .leakMalloc(let type, let every):
       guard every > 0 else { throw .zero("'every'") }
-      mallocLeak.set(kind: mallocType(type).index, every: every)
+      state.pointee.mallocLeak.set(kind: mallocType(type).index, every: every)
     case .leakZone(let zone, let every):
       guard every > 0 else { throw .zero("'every'") }
       guard let kind = CanonicalZone.kind(named: zone) else {
         throw .unknownZone(zone, known: CanonicalZone.table.map { $0.name })
       }
-      objectLeak.set(kind: kind, every: every)
+      state.pointee.objectLeak.set(kind: kind, every: every)
     case .losePerCalls(let pages, let every):
       guard every > 0, pages > 0 else { throw .zero("'pages' and 'every'") }
-      lose = LoseFault(pages: pages, every: every)
+      state.pointee.lose = LoseFault(pages: pages, every: every)
     case .losePerTime(let pages, let every):
       guard every > 0, pages > 0 else { throw .zero("'pages' and 'every'") }
       clock.addCallout(every: every) { [unowned self] in losePages(pages) }
@@ -197,7 +214,7 @@ public final class KernelHeap {
 
   private func losePages(_ pages: Int) {
     guard allocator.failure == nil else { return }
-    counters.lostPages &+= UInt64(truncatingIfNeeded: pages)
+    state.pointee.counters.lostPages &+= UInt64(truncatingIfNeeded: pages)
     allocator.loseAddressSpace(pages: pages)
   }
 

@@ -9,7 +9,7 @@ extension Kernel {
   /// It raises vm_lowmem and asks the allocator to reclaim; then it drops cached pages of files, least recently used first, until
   /// the target of free pages is met. This is the only caller of uma_reclaim: a shortage of address space never comes here.
   func runPageDaemon() {
-    heap.counters.pageDaemonScans &+= 1
+    heap.state.pointee.counters.pageDaemonScans &+= 1
     heap.allocator.reclaim()
     vfs.dropCachedPages(until: pages.freeTarget)
     pages.scanFinished()

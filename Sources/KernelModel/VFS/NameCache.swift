@@ -220,18 +220,18 @@ extension VFSModel {
   ///   - intent: what the lookup is for.
   public func nameLookup(directory: Int, name: UnsafeRawBufferPointer, found: Int?, intent: NameIntent) {
     let key = NameCache.hash(directory: directory, name: name)
-    let entry = names.find(key, directory: directory)
+    let entry = tables.pointee.names.find(key, directory: directory)
     switch intent {
     case .delete, .rename:
-      names.zap(entry, heap: heap)
+      tables.pointee.names.zap(entry, heap: heap)
     case .lookup, .create, .link:
       let target = found ?? -1
       if entry >= 0 {
-        if names.file(of: entry) == target, target >= 0 || intent == .lookup { return }
-        names.zap(entry, heap: heap)
+        if tables.pointee.names.file(of: entry) == target, target >= 0 || intent == .lookup { return }
+        tables.pointee.names.zap(entry, heap: heap)
       }
       if target >= 0 || intent == .lookup {
-        names.enter(key, length: name.count, directory: directory, file: target, heap: heap)
+        tables.pointee.names.enter(key, length: name.count, directory: directory, file: target, heap: heap)
       }
     }
   }

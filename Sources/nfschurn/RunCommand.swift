@@ -1,0 +1,99 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+import ArgumentParser
+import Experiment
+import Foundation
+import Report
+import RunStore
+import Verdict
+
+/// `nfschurn run`: one experiment.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Runs passes of the tests against the embedded server, and says what they did to the kernel map.",
+    discussion: """
+      EXAMPLES
+        nfschurn run workloads/connectathon-basic.yaml --passes 20
+        nfschurn run workloads/macklem-zone-leak.yaml --until-panic --model freebsd-4 --max-passes 2000
+      """)
+
+  @Argument(help: "Workload file (YAML).")
+  var workload: String
+
+  @OptionGroup var kernel: KernelOptions
+
+  @Option(help: "How the RPCs go: memory or tcp.")
+  var transport: String?
+
+  @OptionGroup var limit: LimitOptions
+
+  @Option(help: "Clients, each with a connection and a test directory of its own.")
+  var clients: String?
+
+  @Option(help: "A fault to inject, in the grammar of the workload file; repeatable.")
+  var fault: [String] = []
+
+  @Option(help: "Write the run to this directory (samples.sqlite in it).")
+  var out: String?
+
+  @Option(help: "Passes between two samples (default 1; thinned out evenly in long runs).")
+  var sampleEvery: String?
+
+  @Flag(help: "Print vmstat -m and vmstat -z of the modelled kernel at the end.")
+  var vmstat = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let plan = try makePlan()
+    let store = try out.map { path throws(CommandFailure) in
+      do { return try RunDirectory.create(at: path) } catch { throw .badInput(error) }
+    }
+    let json = common.json.map(JSONDestination.init)
+    let prints = json?.isStandardOutput != true
+    if prints { Console.line("seed \(plan.seed)") }
+    let outcome = try RunExecution(plan: plan, showsProgress: common.showsProgress).outcome()
+    let verdict = SingleRunVerdict.decide(outcome.samples)
+    do { try store?.write(record: outcome.record, samples: outcome.samples) } catch {
+      throw CommandFailure(status: .failed, message: "\(error)")
+    }
+    if prints {
+      let lines = RunText(record: outcome.record, samples: outcome.samples).lines()
+      Console.line(lines.joined(separator: "\n"))
+      if vmstat { Console.output("\n\(outcome.vmstat.malloc)\n\(outcome.vmstat.zones)") }
+      Console.line("seed \(plan.seed)")
+    }
+    try json?.write(RunDocument(record: outcome.record, verdict: verdict))
+    switch outcome.end {
+    case .finished: return
+    case .kernelFailed: throw CommandFailure.silent(.panicked)
+    case .interrupted: throw CommandFailure.silent(.interrupted)
+    }
+  }
+
+  private func makePlan() throws(CommandFailure) -> RunPlan {
+    var loaded: Workload
+    do { loaded = try WorkloadFile.load(workload) } catch { throw .badInput(error) }
+    try kernel.apply(to: &loaded)
+    if let clients { loaded.client.clients = try KernelOptions.count(clients, option: "--clients", in: 1...64) }
+    for text in fault {
+      do { loaded.faults.append(try FaultSpecification.parse(option: text)) } catch { throw .badInput(error) }
+    }
+    var plan = RunPlan(loaded)
+    plan.seed = try common.seedValue()
+    if let transport {
+      guard let value = RunTransport(rawValue: transport) else {
+        let known = RunTransport.allCases.map(\.rawValue).joined(separator: " or ")
+        throw .badInput("--transport '\(transport)': expected \(known)")
+      }
+      plan.transport = value
+    }
+    if let sampleEvery {
+      plan.sampleEvery = UInt64(try KernelOptions.count(sampleEvery, option: "--sample-every", in: 1...1_000_000_000))
+    }
+    try limit.apply(to: &plan)
+    return plan
+  }
+}

@@ -1,0 +1,87 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+import ArgumentParser
+import Experiment
+import Foundation
+import KernelMemory
+import Report
+
+/// `nfschurn serve`: the NFSv4 server alone, for real clients.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Serves an in-memory file system at / over NFSv4.0, its state in the modelled kernel.",
+    discussion: """
+      The virtual clock of the kernel follows the time of day. There is no rpcbind: give the port to the client.
+
+      EXAMPLE
+        nfschurn serve --listen 127.0.0.1:12049 --model freebsd-6
+        nfs-ls 'nfs://127.0.0.1/?version=4&nfsport=12049'
+      """)
+
+  @Option(help: "Address to listen on, HOST:PORT; port 0 takes any free one.")
+  var listen = "127.0.0.1:2049"
+
+  @OptionGroup var kernel: KernelOptions
+
+  @Option(help: "Lease in seconds.")
+  var lease = "120"
+
+  @Flag(help: "Treat root as nobody.")
+  var rootSquash = false
+
+  @Flag(help: "Print the ledger, vmstat -m and vmstat -z of the modelled kernel at the end.")
+  var vmstat = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let (host, port) = try endpoint()
+    var workload = Workload(name: "serve")
+    try kernel.apply(to: &workload)
+    workload.leaseSeconds = try KernelOptions.count(lease, option: "--lease", in: 1...86_400)
+    let server: StandaloneServer
+    do {
+      server = try StandaloneServer(
+        host: host, port: port, workload: workload, rootSquash: rootSquash, seed: try common.seedValue())
+    } catch let failure as CommandFailure {
+      throw failure
+    } catch {
+      throw CommandFailure.badInput(error)
+    }
+    Interruption.install()
+    do { try server.start() } catch { throw CommandFailure(status: .failed, message: "\(error)") }
+    Console.line("listening on \(host):\(server.port)")
+    let log = try common.logger("nfschurn.serve")
+    log.info("serving", metadata: ["model": "\(workload.model)", "lease": "\(workload.leaseSeconds)"])
+    while !Interruption.happened, server.failure == nil {
+      usleep(UInt32(StandaloneServer.tickMilliseconds * 1000))
+      server.tick()
+    }
+    server.stop()
+    if vmstat { printVMStat(server) }
+    if let failure = server.failure {
+      Console.error("\(failure)")
+      throw CommandFailure.silent(.panicked)
+    }
+  }
+
+  private func endpoint() throws(CommandFailure) -> (String, UInt16) {
+    guard let colon = listen.lastIndex(of: ":"), colon != listen.startIndex,
+      let port = UInt16(listen[listen.index(after: colon)...])
+    else { throw .badInput("--listen '\(listen)': expected HOST:PORT, for instance 127.0.0.1:2049") }
+    return (String(listen[..<colon]), port)
+  }
+
+  private func printVMStat(_ server: StandaloneServer) {
+    server.embedded.withKernel { kernel in
+      let allocator = kernel.heap.allocator
+      Console.output("\n\(allocator.vmstatM())\n\(allocator.vmstatZ())\n")
+      let ledger = allocator.ledger()
+      Console.line(
+        "kernel map: \(Figures.grouped(allocator.mapUsedBytes)) of \(Figures.grouped(allocator.mapCapacityBytes)) bytes used; "
+          + "ledger sum \(Figures.grouped(ledger.total))")
+    }
+  }
+}
