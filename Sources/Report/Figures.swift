@@ -35,8 +35,20 @@ public enum Figures {
     case 10..<1000: fixed(value, 2)
     case 0.1..<10: fixed(value, 4)
     case 0.0001..<0.1: fixed(value, 7)
-    default: "\(value)"
+    default: scientific(value)
     }
+  }
+
+  /// Mantissa of four digits and a power of ten, for numbers too small to be written out.
+  private static func scientific(_ value: Double) -> String {
+    guard value.isFinite else { return "\(value)" }
+    var mantissa = value
+    var exponent = 0
+    while mantissa.magnitude < 1, exponent > -400 {
+      mantissa *= 10
+      exponent -= 1
+    }
+    return "\(fixed(mantissa, 3))e\(exponent)"
   }
 
   /// Bytes in the largest unit that keeps the number at 1 or more, one decimal.

@@ -50,7 +50,7 @@ public struct RunText {
 
   private func passTable() -> [String] {
     var table = TextTable(
-      ["pass", "malloc", "free", "zone alloc", "OPEN etc.", "map used", "bytes", "largest free"], left: [])
+      ["pass", "malloc", "free", "zone alloc", "state ops", "map used", "bytes", "largest free"], left: [])
     for index in shownSamples() {
       let sample = samples[index]
       let before = index > 0 ? samples[index - 1].clocks : ClockReadings()

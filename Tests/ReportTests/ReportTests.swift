@@ -41,10 +41,30 @@ private func samples(_ count: UInt64) -> [Sample] {
     #expect(Figures.fixed(0.99996, 4) == "1.0000")
     #expect(Figures.fixed(-0.5, 0) == "-1")
     #expect(Figures.fixed(2.345, 1) == "2.3")
+    #expect(Figures.significant(0.0000446895) == "4.469e-5")
+    #expect(Figures.significant(0.0064348) == "0.0064348")
+    #expect(Figures.significant(-1920.4) == "-1920")
     #expect(Figures.bytes(1023) == "1023 B")
     #expect(Figures.bytes(16 << 20) == "16.0 MiB")
     #expect(Figures.duration(seconds: 14 * 86_400) == "14 d 0 h")
     #expect(Figures.duration(seconds: 61) == "1 min 1 s")
+  }
+
+  @Test func theComparisonHasARowForEachModelInTheOrderGivenAndSaysHowEachEnded() throws {
+    let panic = RunRecord.Panic(
+      message: "kmem_malloc(4096): kmem_map too small: 1 total allocated", outcome: "panic", pass: 7, call: 1,
+      virtualSeconds: 1, requestBytes: 4096)
+    var second = record(used: 5, ledger: 5)
+    second.kernel.model = "freebsd-4"
+    let lines = CompareText([record(used: 5, ledger: 5, panic: panic), second]).lines()
+    #expect(lines[2].contains("freebsd-6") && lines[2].hasSuffix("panic"))
+    #expect(lines[3].contains("freebsd-4") && lines[3].hasSuffix("ok"))
+    #expect(lines[4] == "freebsd-6: kmem_malloc(4096): kmem_map too small: 1 total allocated (pass 7)")
+    #expect(lines[5] == "freebsd-4: no panic")
+    let object = try #require(
+      JSONSerialization.jsonObject(with: Data(try JSONText.encode(CompareDocument([second])).utf8)) as? [String: Any])
+    #expect((object["rows"] as? [Any])?.count == 1)
+    #expect(object["command"] as? String == "compare")
   }
 
   @Test func theReportSaysThatOneWorkloadCannotTellTheClocksApart() {
