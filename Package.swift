@@ -53,7 +53,7 @@ let package = Package(
     .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC", "CTirpc"]),
     .testTarget(
       name: "NFS4ServerTests", dependencies: ["NFS4Server", "NFS4", "KernelModel", "KernelMemory", "ONCRPC"]),
-    .testTarget(name: "NFS4ClientTests", dependencies: ["NFS4Client", "NFS4", "ONCRPC"]),
+    .testTarget(name: "NFS4ClientTests", dependencies: ["NFS4Client", "Connectathon", "NFS4", "ONCRPC"]),
     .testTarget(name: "ConnectathonTests", dependencies: ["Connectathon", "NFS4Client", "NFS4", "ONCRPC"]),
     .testTarget(name: "StatisticsTests", dependencies: ["Statistics"]),
     .testTarget(name: "RunStoreTests", dependencies: ["RunStore"]),
