@@ -23,7 +23,7 @@ public final class Kernel {
 
   /// Boots a kernel.
   ///
-  /// - Throws: ``KernelError`` for an unknown model, a configuration that the model refuses, or a fault that cannot be injected.
+  /// - Throws: ``KernelError`` for an unknown model, or a configuration that the model refuses.
   public init(_ configuration: KernelConfiguration) throws(KernelError) {
     self.configuration = configuration
     pages = PhysicalPages(totalPages: PhysicalPages.managedPages(ofMemory: configuration.memoryBytes))
@@ -35,11 +35,6 @@ public final class Kernel {
     // at the next safe point, since a real page daemon is another thread and the zone is unlocked while its caller sleeps.
     let (vfs, pages) = (vfs, pages)
     pages.pageDaemon = { [unowned vfs, unowned pages] in vfs.dropCachedPages(until: pages.freeTarget) }
-    do {
-      for fault in configuration.faults { try heap.inject(fault, clock: clock) }
-    } catch {
-      throw .fault(error)
-    }
   }
 
   /// Virtual nanoseconds since boot.
@@ -54,6 +49,13 @@ public final class Kernel {
   /// Registers a periodic callout, for instance the NFS server's timer of one second.
   public func addCallout(every nanoseconds: UInt64, _ body: @escaping (Kernel) -> Void) {
     clock.addCallout(every: nanoseconds) { [unowned self] in body(self) }
+  }
+
+  /// Sets faults up; malloc types must have been registered, so this comes after the start of the server.
+  ///
+  /// - Throws: ``FaultError`` for a type or zone that does not exist, or a count of zero.
+  public func inject(_ faults: [Fault]) throws(FaultError) {
+    for fault in faults { try heap.inject(fault, clock: clock) }
   }
 
   /// Moves the virtual clock, runs callouts and lets the allocator run its own.

@@ -21,9 +21,6 @@ public struct KernelConfiguration: Sendable {
   public var rpcNanoseconds: UInt64 = 350_000
   /// Seed of the choice of processors.
   public var seed: UInt64 = 1
-  /// Faults to inject.
-  public var faults: [Fault] = []
-
   /// The defaults with a model.
   public init(model: String) { self.model = model }
 }
@@ -34,8 +31,6 @@ public enum KernelError: Error, CustomStringConvertible, Sendable {
   case unknownModel(String, known: [String])
   /// The model refuses the configuration.
   case model(ModelConfigurationError)
-  /// A fault cannot be injected.
-  case fault(FaultError)
   /// The host has no address space for the kernel's.
   case noAddressSpace(bytes: Int, errno: Int32)
 
@@ -45,7 +40,6 @@ public enum KernelError: Error, CustomStringConvertible, Sendable {
     case .unknownModel(let name, let known):
       "unknown allocator model '\(name)': expected one of \(known.joined(separator: ", "))"
     case .model(let error): "\(error)"
-    case .fault(let error): "\(error)"
     case .noAddressSpace(let bytes, let code): "cannot reserve \(bytes) bytes of address space (errno \(code))"
     }
   }

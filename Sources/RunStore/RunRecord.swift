@@ -67,7 +67,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     public var freeCalls: UInt64 = 0
     /// Items taken from zones.
     public var zoneAllocs: UInt64 = 0
-    /// Items given back to zones.
+    /// Calls that give an item back to its zone; what an injected fault forgets is among them, since the caller made the call.
     public var zoneFrees: UInt64 = 0
     /// malloc(9) calls by type.
     public var mallocCallsByType: [String: UInt64] = [:]

@@ -36,19 +36,23 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
+    let log = try common.logger("nfschurn.compare")
     let plans = try makePlans()
+    let json = try common.json.map(JSONDestination.init)
+    // Every model is booted once before anything is printed or written: what one of them refuses shows at once.
+    for plan in plans { _ = try RunExecution(plan, showsProgress: false) }
     let stores = try out.map { path throws(CommandFailure) in
       try plans.map { plan throws(CommandFailure) in
         do { return try RunDirectory.create(at: "\(path)/\(plan.workload.model)") } catch { throw .badInput(error) }
       }
     }
-    let json = common.json.map(JSONDestination.init)
     let prints = json?.isStandardOutput != true
     if let plan = plans.first, prints { Console.line("seed \(plan.seed)") }
     var records: [RunRecord] = []
     var interrupted = false
     for (index, plan) in plans.enumerated() where !interrupted {
-      let outcome = try RunExecution(plan: plan, showsProgress: common.showsProgress).outcome()
+      log.info("running", metadata: ["model": "\(plan.workload.model)"])
+      let outcome = try RunExecution(plan, showsProgress: common.showsProgress).outcome()
       records.append(outcome.record)
       do { try stores?[index].write(record: outcome.record, samples: outcome.samples) } catch {
         throw CommandFailure(status: .failed, message: "\(error)")
@@ -68,7 +72,10 @@ struct CompareCommand: ParsableCommand {
     guard Set(names).count == names.count else { throw .badInput("--models '\(models)': a model stands twice") }
     var loaded: Workload
     do { loaded = try WorkloadFile.load(workload) } catch { throw .badInput(error) }
-    if let map { loaded.mapBytes = map == "default" ? nil : try KernelOptions.size(map, option: "--map") }
+    if let map {
+      loaded.origins["kernel.map"] = .option("--map")
+      loaded.mapBytes = map == "default" ? nil : try KernelOptions.size(map, option: "--map")
+    }
     let seed = try common.seedValue()
     var plans: [RunPlan] = []
     for name in names {

@@ -55,7 +55,19 @@ enum Console {
 
 /// Where `--json` goes.
 struct JSONDestination {
-  let path: String
+  private let path: String
+
+  /// Takes the path after a look at whether a file can be made there: a long run must not end in a document that has no place.
+  init(path: String) throws(CommandFailure) {
+    self.path = path
+    guard path != "-" else { return }
+    var isDirectory: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard !isDirectory.boolValue, FileManager.default.isWritableFile(atPath: exists ? path : folder) else {
+      throw .badInput("--json \(path): cannot be written there")
+    }
+  }
 
   /// True where the document goes to standard output: then nothing else may.
   var isStandardOutput: Bool { path == "-" }

@@ -55,10 +55,13 @@ struct CthonCommand: ParsableCommand {
     guard !(functional && timed) else { throw CommandFailure.badInput("-f and -t: expected one of them") }
     var options = ConnectathonOptions(variant: functional ? .functional : .timed, keep: keep)
     if let passes { options.passes = try KernelOptions.count(passes, option: "-N", in: 1...1_000_000_000) }
-    let json = common.json.map(JSONDestination.init)
+    let json = try common.json.map(JSONDestination.init)
+    let flavour = try flavourValue()
+    let log = try common.logger("nfschurn.cthon")
     let errors: any TextSink = DescriptorSink.standardError()
     let output: any TextSink = json?.isStandardOutput == true ? errors : DescriptorSink.standardOutput()
-    let session = try open()
+    let session = try open(flavour)
+    log.info("mounted")
     let runner = ConnectathonRunner(
       fileSystems: [session.fileSystem], options: options, output: output, errors: errors, clock: MonotonicClock())
     var results: [TestResult] = []
@@ -72,11 +75,11 @@ struct CthonCommand: ParsableCommand {
     if failure != nil || incomplete { throw CommandFailure.silent(.failed) }
   }
 
-  private func open() throws(CommandFailure) -> CthonSession {
+  private func open(_ flavour: Workload.Client.Flavour) throws(CommandFailure) -> CthonSession {
     do {
       if let local { return try CthonSession(local: local) }
       return try CthonSession(
-        url: server ?? "", flavour: try flavourValue(), seed: try common.seedValue())
+        url: server ?? "", flavour: flavour, seed: try common.seedValue())
     } catch let failure as CommandFailure {
       throw failure
     } catch {

@@ -24,6 +24,10 @@ struct KernelOptions: ParsableArguments {
 
   /// Puts what was given in place of what the workload says.
   func apply(to workload: inout Workload) throws(CommandFailure) {
+    for (key, value) in [("model", model), ("arch", arch), ("map", map), ("memory", memory), ("cpus", cpus)]
+    where value != nil {
+      workload.origins["kernel.\(key)"] = .option("--\(key)")
+    }
     if let model { workload.model = model }
     if let arch {
       guard let architecture = Architecture(rawValue: arch) else {

@@ -27,7 +27,7 @@ struct ModelsCommand: ParsableCommand {
     } else {
       models = AllocatorRegistry.all
     }
-    let destination = json.map(JSONDestination.init)
+    let destination = try json.map(JSONDestination.init)
     if destination?.isStandardOutput != true {
       for model in models { print(model) }
     }

@@ -47,14 +47,17 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
+    let log = try common.logger("nfschurn.run")
     let plan = try makePlan()
+    let json = try common.json.map(JSONDestination.init)
+    let execution = try RunExecution(plan, showsProgress: common.showsProgress)
     let store = try out.map { path throws(CommandFailure) in
       do { return try RunDirectory.create(at: path) } catch { throw .badInput(error) }
     }
-    let json = common.json.map(JSONDestination.init)
+    log.info("booted", metadata: ["model": "\(plan.workload.model)", "seed": "\(plan.seed)"])
     let prints = json?.isStandardOutput != true
     if prints { Console.line("seed \(plan.seed)") }
-    let outcome = try RunExecution(plan: plan, showsProgress: common.showsProgress).outcome()
+    let outcome = try execution.outcome()
     let verdict = SingleRunVerdict.decide(outcome.samples)
     do { try store?.write(record: outcome.record, samples: outcome.samples) } catch {
       throw CommandFailure(status: .failed, message: "\(error)")
@@ -78,6 +81,7 @@ struct RunCommand: ParsableCommand {
     do { loaded = try WorkloadFile.load(workload) } catch { throw .badInput(error) }
     try kernel.apply(to: &loaded)
     if let clients { loaded.client.clients = try KernelOptions.count(clients, option: "--clients", in: 1...64) }
+    if !fault.isEmpty { loaded.origins["faults"] = .option("--fault") }
     for text in fault {
       do { loaded.faults.append(try FaultSpecification.parse(option: text)) } catch { throw .badInput(error) }
     }

@@ -4,15 +4,21 @@
 import Experiment
 import Foundation
 
-/// Carries one run out: with the wall clock, the signals and the progress line around it.
+/// One run that is ready to go, with the wall clock, the signals and the progress line around it.
 struct RunExecution {
-  let plan: RunPlan
-  let showsProgress: Bool
+  private let run: ExperimentRun
+  private let showsProgress: Bool
 
+  /// Boots the kernel and mounts the clients: what is wrong with the input shows here, before anything is printed.
+  init(_ plan: RunPlan, showsProgress: Bool) throws(CommandFailure) {
+    do { run = try ExperimentRun(plan) } catch { throw .badInput(error) }
+    self.showsProgress = showsProgress
+  }
+
+  /// Runs to the end.
+  ///
   /// - Returns: how the run ended, also where its kernel failed or it was interrupted.
   func outcome() throws(CommandFailure) -> RunOutcome {
-    let run: ExperimentRun
-    do { run = try ExperimentRun(plan) } catch { throw .badInput(error) }
     Interruption.install()
     let start = DispatchTime.now().uptimeNanoseconds
     func wall() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }

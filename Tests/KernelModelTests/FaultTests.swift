@@ -75,7 +75,9 @@ import Testing
     }
     #expect(
       message(.leakZone(zone: "NAMEX", every: 5)).hasPrefix("no kernel object comes from zone 'NAMEX'; known: VNODE"))
-    #expect(message(.leakMalloc(type: "temp", every: 0)).contains("must be at least 1"))
+    #expect(message(.leakMalloc(type: "NFSD V4state", every: 0)).contains("must be at least 1"))
+    #expect(
+      message(.leakMalloc(type: "NFSD V4stat", every: 5)).hasPrefix("nobody allocates from malloc type 'NFSD V4stat'"))
     #expect(message(.losePerCalls(pages: 0, every: 5)).contains("must be at least 1"))
   }
 }

@@ -16,8 +16,10 @@ func bootKernel(
   configuration.memoryBytes = memory
   configuration.cpus = cpus
   configuration.seed = seed
-  configuration.faults = faults
-  return try Kernel(configuration)
+  let kernel = try Kernel(configuration)
+  _ = kernel.mallocType("NFSD V4state")
+  try kernel.inject(faults)
+  return kernel
 }
 
 extension Kernel {

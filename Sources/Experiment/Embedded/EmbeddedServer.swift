@@ -20,7 +20,7 @@ public final class EmbeddedServer {
 
   /// Boots a kernel and starts a server on it, for an experiment in virtual time.
   ///
-  /// - Throws: ``KernelError`` or ``ServerError``.
+  /// - Throws: ``WorkloadError`` that names the key or option to blame, or ``ServerError``.
   public convenience init(workload: Workload, seed: UInt64) throws {
     var server = ServerConfiguration()
     server.maximumRead = Self.transferBytes
@@ -30,7 +30,7 @@ public final class EmbeddedServer {
 
   /// Boots a kernel and starts a server on it for real clients: RPCs take no virtual time, the caller moves the clock.
   ///
-  /// - Throws: ``KernelError`` or ``ServerError``.
+  /// - Throws: ``WorkloadError`` that names the key or option to blame, or ``ServerError``.
   public convenience init(realTime workload: Workload, rootSquash: Bool, seed: UInt64) throws {
     var server = ServerConfiguration()
     server.rootSquash = rootSquash
@@ -50,10 +50,16 @@ public final class EmbeddedServer {
     configuration.cpus = workload.cpus
     configuration.rpcNanoseconds = rpcNanoseconds
     configuration.seed = seed
-    configuration.faults = workload.faults
     var server = server
     server.leaseSeconds = workload.leaseSeconds
-    service = try NFSService(kernel: try Kernel(configuration), configuration: server)
+    do {
+      service = try NFSService(kernel: try Kernel(configuration), configuration: server)
+      try service.withKernel { (kernel) throws(FaultError) in try kernel.inject(workload.faults) }
+    } catch let error as KernelError {
+      throw workload.explain(error)
+    } catch let error as FaultError {
+      throw workload.explain(error)
+    }
   }
 
   /// Runs `body` behind the server's lock.

@@ -71,6 +71,15 @@ struct StrictMapping {
   /// The value of a key, nil where the file does not have it.
   func node(_ key: String) -> Node? { pairs.first { $0.key == key }?.value }
 
+  /// Where the keys stand, by their full names.
+  var origins: [String: ValueOrigin] {
+    var origins: [String: ValueOrigin] = [:]
+    for pair in pairs {
+      origins[path.isEmpty ? pair.key : "\(path).\(pair.key)"] = .file(file, line: pair.line)
+    }
+    return origins
+  }
+
   /// An error about a key's value.
   func error(_ key: String, _ problem: String) -> WorkloadError {
     let entry = pairs.first { $0.key == key }

@@ -71,6 +71,8 @@ public struct Workload: Sendable {
   public var clock = Clock()
   /// Injected faults.
   public var faults: [Fault] = []
+  /// Where a key's value comes from, for messages about values that only the kernel can judge; keys as `kernel.map`.
+  public var origins: [String: ValueOrigin] = [:]
 
   /// A workload of defaults with a name.
   public init(name: String) { self.name = name }

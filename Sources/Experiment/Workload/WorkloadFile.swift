@@ -46,6 +46,7 @@ public enum WorkloadFile {
       throw WorkloadError(file: file, problem: "key 'name' is missing")
     }
     var workload = Workload(name: name)
+    workload.origins = top.origins
     workload.description = try top.text("description") ?? ""
     if let node = top.node("client") { try readClient(node, file, into: &workload) }
     if let node = top.node("server") { try readServer(node, file, into: &workload) }
@@ -119,6 +120,7 @@ public enum WorkloadFile {
 
   private static func readKernel(_ node: Node, _ file: String, into workload: inout Workload) throws(WorkloadError) {
     let keys = try StrictMapping(node, file: file, path: "kernel", known: ["model", "arch", "memory", "map", "cpus"])
+    workload.origins.merge(keys.origins) { $1 }
     if let model = try keys.text("model") {
       guard AllocatorRegistry.model(named: model) != nil else {
         let known = AllocatorRegistry.all.map { $0.identifier }.joined(separator: ", ")

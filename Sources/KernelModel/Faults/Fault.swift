@@ -15,6 +15,8 @@ public enum Fault: Equatable, Sendable {
 
 /// Why a fault cannot be injected.
 public enum FaultError: Error, Equatable, CustomStringConvertible, Sendable {
+  /// Nobody allocates from a malloc type of this name.
+  case unknownType(String, known: [String])
   /// No kernel object comes from a zone of this name.
   case unknownZone(String, known: [String])
   /// The count, size or period is zero.
@@ -23,6 +25,8 @@ public enum FaultError: Error, Equatable, CustomStringConvertible, Sendable {
   /// One line with the values.
   public var description: String {
     switch self {
+    case .unknownType(let name, let known):
+      "nobody allocates from malloc type '\(name)'; known: \(known.joined(separator: ", "))"
     case .unknownZone(let name, let known):
       "no kernel object comes from zone '\(name)'; known: \(known.joined(separator: ", "))"
     case .zero(let what): "fault: \(what) must be at least 1"

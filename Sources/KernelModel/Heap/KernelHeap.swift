@@ -196,7 +196,9 @@ public final class KernelHeap {
     switch fault {
     case .leakMalloc(let type, let every):
       guard every > 0 else { throw .zero("'every'") }
-      state.pointee.mallocLeak.set(kind: mallocType(type).index, every: every)
+      let known = allocator.mallocTypeStatistics().map(\.name)
+      guard let index = known.firstIndex(of: type) else { throw .unknownType(type, known: known) }
+      state.pointee.mallocLeak.set(kind: index, every: every)
     case .leakZone(let zone, let every):
       guard every > 0 else { throw .zero("'every'") }
       guard let kind = CanonicalZone.kind(named: zone) else {
