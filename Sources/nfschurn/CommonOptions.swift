@@ -31,6 +31,16 @@ struct CommonOptions: ParsableArguments {
     return value
   }
 
+  /// One of the raw values of a type.
+  static func choice<Choice: RawRepresentable & CaseIterable>(
+    _ text: String, _ type: Choice.Type, option: String
+  ) throws(CommandFailure) -> Choice where Choice.RawValue == String {
+    guard let value = Choice(rawValue: text) else {
+      throw .badInput("\(option) '\(text)': expected \(Choice.allCases.map(\.rawValue).joined(separator: " or "))")
+    }
+    return value
+  }
+
   /// A logger on standard error.
   func logger(_ label: String) throws(CommandFailure) -> Logger {
     var level = Logger.Level.warning

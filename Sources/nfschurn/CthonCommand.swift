@@ -37,7 +37,7 @@ struct CthonCommand: ParsableCommand {
   var passes: String?
 
   @Option(help: "Whose compounds to send: bsd or linux.")
-  var flavour: String?
+  var flavour = Workload.Client.Flavour.bsd.rawValue
 
   @Flag(help: "Leave the test directory after the last pass.")
   var keep = false
@@ -56,7 +56,7 @@ struct CthonCommand: ParsableCommand {
     var options = ConnectathonOptions(variant: functional ? .functional : .timed, keep: keep)
     if let passes { options.passes = try KernelOptions.count(passes, option: "-N", in: 1...1_000_000_000) }
     let json = try common.json.map(JSONDestination.init)
-    let flavour = try flavourValue()
+    let flavour = try CommonOptions.choice(flavour, Workload.Client.Flavour.self, option: "--flavour")
     let log = try common.logger("nfschurn.cthon")
     let errors: any TextSink = DescriptorSink.standardError()
     let output: any TextSink = json?.isStandardOutput == true ? errors : DescriptorSink.standardOutput()
@@ -85,14 +85,6 @@ struct CthonCommand: ParsableCommand {
     } catch {
       throw .badInput(error)
     }
-  }
-
-  private func flavourValue() throws(CommandFailure) -> Workload.Client.Flavour {
-    guard let flavour else { return .bsd }
-    guard let value = Workload.Client.Flavour(rawValue: flavour) else {
-      throw .badInput("--flavour '\(flavour)': expected bsd or linux")
-    }
-    return value
   }
 }
 

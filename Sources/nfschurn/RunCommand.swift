@@ -29,6 +29,12 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var limit: LimitOptions
 
+  @Option(help: "Whose compounds and open-owners to send, in place of the workload's: bsd or linux.")
+  var flavour: String?
+
+  @Option(help: "Form of the tests, in place of the workload's: timed or functional.")
+  var variant: String?
+
   @Option(help: "Clients, each with a connection and a test directory of its own.")
   var clients: String?
 
@@ -80,6 +86,12 @@ struct RunCommand: ParsableCommand {
     var loaded: Workload
     do { loaded = try WorkloadFile.load(workload) } catch { throw .badInput(error) }
     try kernel.apply(to: &loaded)
+    if let flavour {
+      loaded.client.flavour = try CommonOptions.choice(flavour, Workload.Client.Flavour.self, option: "--flavour")
+    }
+    if let variant {
+      loaded.client.variant = try CommonOptions.choice(variant, Workload.Client.Variant.self, option: "--variant")
+    }
     if let clients { loaded.client.clients = try KernelOptions.count(clients, option: "--clients", in: 1...64) }
     if !fault.isEmpty { loaded.origins["faults"] = .option("--fault") }
     for text in fault {
@@ -88,11 +100,7 @@ struct RunCommand: ParsableCommand {
     var plan = RunPlan(loaded)
     plan.seed = try common.seedValue()
     if let transport {
-      guard let value = RunTransport(rawValue: transport) else {
-        let known = RunTransport.allCases.map(\.rawValue).joined(separator: " or ")
-        throw .badInput("--transport '\(transport)': expected \(known)")
-      }
-      plan.transport = value
+      plan.transport = try CommonOptions.choice(transport, RunTransport.self, option: "--transport")
     }
     if let sampleEvery {
       plan.sampleEvery = UInt64(try KernelOptions.count(sampleEvery, option: "--sample-every", in: 1...1_000_000_000))

@@ -38,6 +38,7 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     let (host, port) = try endpoint()
+    let json = try common.json.map(JSONDestination.init)
     var workload = Workload(name: "serve")
     try kernel.apply(to: &workload)
     workload.leaseSeconds = try KernelOptions.count(lease, option: "--lease", in: 1...86_400)
@@ -52,7 +53,11 @@ struct ServeCommand: ParsableCommand {
     }
     Interruption.install()
     do { try server.start() } catch { throw CommandFailure(status: .failed, message: "\(error)") }
-    Console.line("listening on \(host):\(server.port)")
+    if json?.isStandardOutput == true {
+      Console.error("listening on \(host):\(server.port)")
+    } else {
+      Console.line("listening on \(host):\(server.port)")
+    }
     let log = try common.logger("nfschurn.serve")
     log.info("serving", metadata: ["model": "\(workload.model)", "lease": "\(workload.leaseSeconds)"])
     while !Interruption.happened, server.failure == nil {
@@ -60,7 +65,8 @@ struct ServeCommand: ParsableCommand {
       server.tick()
     }
     server.stop()
-    if vmstat { printVMStat(server) }
+    if vmstat, json?.isStandardOutput != true { printVMStat(server) }
+    try json?.write(ServeDocument(server.summary()))
     if let failure = server.failure {
       Console.error("\(failure)")
       throw CommandFailure.silent(.panicked)
@@ -83,5 +89,36 @@ struct ServeCommand: ParsableCommand {
         "kernel map: \(Figures.grouped(allocator.mapUsedBytes)) of \(Figures.grouped(allocator.mapCapacityBytes)) bytes used; "
           + "ledger sum \(Figures.grouped(ledger.total))")
     }
+  }
+}
+
+/// The document that `nfschurn serve --json` writes at the end.
+private struct ServeDocument: Encodable {
+  let schemaVersion = 1
+  let command = "serve"
+  let summary: ServeSummary
+
+  enum CodingKeys: String, CodingKey {
+    case schemaVersion = "schema_version"
+    case command, kernel, rpcs, map, ledger, panic
+    case nfsOps = "nfs_ops"
+    case stateOps = "state_ops"
+    case upSeconds = "up_seconds"
+  }
+
+  init(_ summary: ServeSummary) { self.summary = summary }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(schemaVersion, forKey: .schemaVersion)
+    try container.encode(command, forKey: .command)
+    try container.encode(summary.kernel, forKey: .kernel)
+    try container.encode(summary.rpcs, forKey: .rpcs)
+    try container.encode(summary.nfsOps, forKey: .nfsOps)
+    try container.encode(summary.stateOps, forKey: .stateOps)
+    try container.encode(summary.map, forKey: .map)
+    try container.encode(summary.ledger, forKey: .ledger)
+    try container.encode(summary.panic, forKey: .panic)
+    try container.encode(summary.upSeconds, forKey: .upSeconds)
   }
 }

@@ -3,8 +3,10 @@
 
 import KernelMemory
 import KernelModel
+import NFS4
 import NFS4Server
 import ONCRPC
+import RunStore
 
 /// A server for real clients: an embedded server behind a TCP port, its virtual clock at the time of day.
 public final class StandaloneServer {
@@ -46,6 +48,46 @@ public final class StandaloneServer {
     }
   }
 
+  /// What the server has done and what its kernel holds.
+  public func summary() -> ServeSummary {
+    let counters = embedded.service.counters
+    let workload = embedded.workload
+    return embedded.withKernel { kernel in
+      let allocator = kernel.heap.allocator
+      var operations: [String: UInt64] = [:]
+      for operation in NFSOperation.allCases where counters.count(of: operation) > 0 {
+        operations[operation.name] = counters.count(of: operation)
+      }
+      return ServeSummary(
+        kernel: RunRecord.Kernel(
+          model: workload.model, arch: workload.architecture.rawValue, mapBytes: allocator.mapCapacityBytes,
+          memoryBytes: workload.memoryBytes, cpus: workload.cpus),
+        rpcs: counters.rpcs, nfsOps: operations, stateOps: counters.stateOperations, map: Sampler.map(allocator),
+        ledger: Sampler.ledger(allocator.ledger()), panic: kernel.failure.map { "\($0)" },
+        upSeconds: Double(kernel.now) / 1e9)
+    }
+  }
+
   /// Ends all connections and frees the port.
   public func stop() { listener.stop() }
+}
+
+/// What `nfschurn serve` says at the end.
+public struct ServeSummary: Sendable {
+  /// The kernel.
+  public let kernel: RunRecord.Kernel
+  /// RPCs answered.
+  public let rpcs: UInt64
+  /// NFS operations by name.
+  public let nfsOps: [String: UInt64]
+  /// Operations on state.
+  public let stateOps: UInt64
+  /// The map.
+  public let map: MapReading
+  /// The ledger.
+  public let ledger: LedgerReading
+  /// What the kernel died of; nil while it lives.
+  public let panic: String?
+  /// Seconds since the start.
+  public let upSeconds: Double
 }
