@@ -42,7 +42,8 @@ let package = Package(
     .executableTarget(
       name: "nfschurn",
       dependencies: [
-        "Experiment", "Report", "Verdict", "RunStore", "Connectathon", "NFS4Client", "NFS4Server", "NFS4", "KernelModel",
+        "Experiment", "Report", "Verdict", "RunStore", "Connectathon", "NFS4Client", "NFS4Server", "NFS4",
+        "KernelModel",
         "KernelMemory", "ONCRPC",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
