@@ -13,7 +13,6 @@ struct NameEntry {
   var verifier: UInt64
   /// When it was entered, nanoseconds.
   var nanoseconds: UInt64
-  var nextInHash: Int32
   var previousInDirectory: Int32
   var nextInDirectory: Int32
 }
@@ -28,13 +27,9 @@ final class NameTable {
   let entries: UnsafeMutablePointer<NameEntry>
   let capacity: Int
   private let bytes: UnsafeMutableRawPointer
-  private let heads: UnsafeMutablePointer<Int32>
-  private let headMask: Int
-  private var firstFree: Int32 = -1
-  private var used = 0
-  private var hand = 0
+  private var slots: HashedSlots
   /// Names in use.
-  private(set) var count = 0
+  var count: Int { slots.count }
 
   private static let stride = 256
 
@@ -42,21 +37,17 @@ final class NameTable {
     self.capacity = capacity
     entries = .allocate(capacity: capacity)
     bytes = .allocate(byteCount: capacity * Self.stride, alignment: 64)
-    var size = 64
-    while size < capacity { size *= 2 }
-    headMask = size - 1
-    heads = .allocate(capacity: size)
-    heads.initialize(repeating: -1, count: size)
+    slots = HashedSlots(capacity: capacity)
   }
 
   deinit {
     entries.deallocate()
     bytes.deallocate()
-    heads.deallocate()
+    slots.deallocate()
   }
 
   /// True if no further name can be kept.
-  var isFull: Bool { firstFree < 0 && used == capacity }
+  var isFull: Bool { slots.isFull }
 
   /// The bytes of a name.
   func name(_ index: Int) -> UnsafeRawBufferPointer {
@@ -70,15 +61,15 @@ final class NameTable {
   /// The entry of a name in a directory.
   func find(_ parent: Int, _ name: UnsafeRawBufferPointer) -> Int? {
     let hash = Self.hash(parent, name)
-    var index = heads[Int(hash) & headMask]
+    var index = slots.first(UInt64(hash))
     while index >= 0 {
-      let entry = entries + Int(index)
+      let entry = entries + index
       if entry.pointee.hash == hash, Int(entry.pointee.parent) == parent, Int(entry.pointee.length) == name.count,
-        equalBytes(bytes + Int(index) &* Self.stride, name)
+        equalBytes(bytes + index &* Self.stride, name)
       {
-        return Int(index)
+        return index
       }
-      index = entry.pointee.nextInHash
+      index = slots.following(index)
     }
     return nil
   }
@@ -88,58 +79,26 @@ final class NameTable {
   /// The caller links the entry into its directory.
   func insert(_ parent: Int, _ name: UnsafeRawBufferPointer, node: Int) -> Int? {
     guard let source = name.baseAddress, !name.isEmpty, name.count <= Self.nameLimit else { return nil }
-    let index: Int
-    if firstFree >= 0 {
-      index = Int(firstFree)
-      firstFree = entries[index].nextInHash
-    } else {
-      guard used < capacity else { return nil }
-      index = used
-      used &+= 1
-    }
     let hash = Self.hash(parent, name)
+    guard let index = slots.take(UInt64(hash)) else { return nil }
     (bytes + index &* Self.stride).copyMemory(from: source, byteCount: name.count)
     (entries + index).initialize(
       to: NameEntry(
         parent: Int32(truncatingIfNeeded: parent), node: Int32(truncatingIfNeeded: node), hash: hash,
         length: UInt32(truncatingIfNeeded: name.count), verifier: 0, nanoseconds: 0,
-        nextInHash: heads[Int(hash) & headMask], previousInDirectory: -1, nextInDirectory: -1))
-    heads[Int(hash) & headMask] = Int32(truncatingIfNeeded: index)
-    count &+= 1
+        previousInDirectory: -1, nextInDirectory: -1))
     return index
   }
 
   /// Forgets an entry that the caller has unlinked from its directory.
   func remove(_ index: Int) {
-    let head = Int(entries[index].hash) & headMask
-    var link = heads[head]
-    if link == Int32(truncatingIfNeeded: index) {
-      heads[head] = entries[index].nextInHash
-    } else {
-      while link >= 0 {
-        let next = entries[Int(link)].nextInHash
-        if next == Int32(truncatingIfNeeded: index) {
-          entries[Int(link)].nextInHash = entries[index].nextInHash
-          break
-        }
-        link = next
-      }
-    }
+    slots.give(index, UInt64(entries[index].hash))
     entries[index].parent = -1
-    entries[index].nextInHash = firstFree
-    firstFree = Int32(truncatingIfNeeded: index)
-    count &-= 1
   }
 
   /// Goes round the table once and returns the first entry from the clock hand on that `mayGo` allows to be forgotten.
   func victim(_ mayGo: (Int) -> Bool) -> Int? {
-    var steps = 0
-    while steps < used {
-      let index = hand
-      hand = hand &+ 1 < used ? hand &+ 1 : 0
-      steps &+= 1
-      if entries[index].parent >= 0, mayGo(index) { return index }
-    }
-    return nil
+    let entries = entries
+    return slots.victim { entries[$0].parent >= 0 && mayGo($0) }
   }
 }

@@ -84,7 +84,6 @@ struct Node {
   var writeVerifier: UInt64 = 0
   /// Listing of a directory, -1 if none is kept.
   var listing: Int32 = -1
-  var nextInHash: Int32 = -1
   /// Number of the system call that last used it: such a node is not given up.
   var lastCall: UInt64 = 0
   var inUse = true

@@ -4,6 +4,7 @@
 import NFS4
 import NFS4Client
 import ONCRPC
+import Testing
 
 /// A small NFSv4.0 server in memory, behind the transport's protocol: enough for the tests, strict about sequence
 /// numbers and stateids.
@@ -113,7 +114,8 @@ final class FakeServer: RPCTransport {
       saved = -1
       var operations: [NFSOperation] = []
       while done < count && status == .ok {
-        guard let operation = NFSOperation(rawValue: try reader.uint32()) else { fatalError("unknown operation") }
+        let number = try reader.uint32()
+        guard let operation = NFSOperation(rawValue: number) else { throw XDRError.badValue(number) }
         if records { operations.append(operation) }
         writer.put(operation.rawValue)
         let statusPosition = writer.position
@@ -142,7 +144,8 @@ final class FakeServer: RPCTransport {
       precondition(!writer.overflowed, "reply does not fit")
       return writer.written
     } catch {
-      fatalError("the client sent what is no XDR: \(error)")
+      Issue.record("the client sent what is no XDR: \(error)")
+      throw RPCError.garbageArguments
     }
   }
 
