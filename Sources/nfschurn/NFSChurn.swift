@@ -19,7 +19,10 @@ struct NFSChurn: ParsableCommand {
         130 interrupted
       """,
     version: "nfschurn 0.1.0",
-    subcommands: [RunCommand.self, CompareCommand.self, ServeCommand.self, CthonCommand.self, ModelsCommand.self])
+    subcommands: [
+      RunCommand.self, CompareCommand.self, ReplayCommand.self, ServeCommand.self, CthonCommand.self,
+      ModelsCommand.self,
+    ])
 
   static func main() {
     do {

@@ -22,6 +22,9 @@ extension FreeBSD4 {
   /// maxsockets items (sys/kern/uipc_socket.c, sys/netinet/tcp_subr.c). The tcpcb zone holds struct inp_tp: an inpcb
   /// with its tcpcb behind it.
   struct Objects {
+    /// Zones whose items lie in mb_map: mbuf and mbuf_cluster.
+    static let mbufZones = 2
+
     let vmObject: Int
     let mapEntry: Int
     let pathBuffer: Int

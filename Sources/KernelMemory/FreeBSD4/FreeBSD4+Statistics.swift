@@ -22,7 +22,9 @@ extension FreeBSD4 {
   ///
   /// `isInMap` is false throughout: only the growths that found kernel_map locked lie in malloc's share of kmem_map.
   public func zoneStatistics() -> [ZoneStatistics] {
-    zones.names.indices.map(zones.statistics) + mbufs.names.indices.map(mbufs.statistics)
+    let own = zones.names.indices.map(zones.statistics)
+    let count = objects.kernelZoneCount
+    return own[..<count] + mbufs.names.indices.map(mbufs.statistics) + own[count...]
   }
 
   /// Statistics by size class of malloc(9), the smallest first, all sixteen.

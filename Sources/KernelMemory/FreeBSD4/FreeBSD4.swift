@@ -143,9 +143,12 @@ public final class FreeBSD4: AllocatorModel {
   public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
     guard !dead.pointee else { return .null }
     let count = objects.kernelZoneCount
-    guard zone.index < count else { return mbufAlloc(zone.index &- count, wait) }
-    let address = zones.allocate(zone.index, wait)
-    if address == .null { zoneRefused(zone.index, wait) }
+    guard zone.index < count || zone.index >= count &+ Objects.mbufZones else {
+      return mbufAlloc(zone.index &- count, wait)
+    }
+    let index = kernelZone(zone)
+    let address = zones.allocate(index, wait)
+    if address == .null { zoneRefused(index, wait) }
     if isChecked { reportModifiedZoneItem() }
     return address
   }
@@ -155,9 +158,20 @@ public final class FreeBSD4: AllocatorModel {
     guard !dead.pointee, address != .null else { return }
     let count = objects.kernelZoneCount
     let result =
-      zone.index < count
-      ? zones.free(zone.index, address) : mbufs.free(zone.index &- count, address)
+      zone.index < count || zone.index >= count &+ Objects.mbufZones
+      ? zones.free(kernelZone(zone), address) : mbufs.free(zone.index &- count, address)
     if result != .none { zoneFreeRefused(result) }
+  }
+
+  /// The zone of kernel_map behind a handle: those made for traces come behind the two of mb_map.
+  private func kernelZone(_ zone: ZoneID) -> Int {
+    zone.index < objects.kernelZoneCount ? zone.index : zone.index &- Objects.mbufZones
+  }
+
+  /// Makes a zone in kernel_map as zinit does, growing by as many pages as an item needs; it never gives pages back.
+  public func makeZone(named name: String, size: Int, noFree: Bool) -> ZoneID? {
+    let pages = max(1, (size + kernelPageSize - 1) / kernelPageSize)
+    return ZoneID(index: zones.create(name, size: size, growth: .pages(pages)) + Objects.mbufZones)
   }
 
   // MARK: Clock and faults

@@ -83,6 +83,11 @@ public final class FreeBSD6: AllocatorModel {
     return create(entry, usesBootPages: false).map { ZoneID(index: $0) }
   }
 
+  /// Makes a zone as uma_zcreate does, with pointer alignment.
+  public func makeZone(named name: String, size: Int, noFree: Bool) -> ZoneID? {
+    uma.createZone(name, size: size, flags: noFree ? .noFree : []).map { ZoneID(index: $0) }
+  }
+
   /// Where a kernel object comes from: its zone, and malloc type "cred" for credentials.
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
     let name: String

@@ -19,6 +19,10 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
   func mallocType(named name: String) -> MallocType
   /// The zone that serves a canonical (FreeBSD 6) zone name, nil where the model has no zone for it.
   func zone(named canonical: String) -> ZoneID?
+  /// Makes a zone for a trace that names one the model does not have; nil where the model has no room for it.
+  ///
+  /// `size` is that of an item in bytes, at least 1; the pages of a `noFree` zone are never given back.
+  func makeZone(named name: String, size: Int, noFree: Bool) -> ZoneID?
   /// Where a kernel object comes from; `nameLength` in bytes matters for name-cache entries alone.
   func source(of object: KernelObject, nameLength: Int) -> ObjectSource
 

@@ -139,10 +139,10 @@ public final class KernelHeap {
 
   /// Gives a name-cache entry back.
   func freeNameEntry(length: Int, _ address: KernelAddress) {
-    let isLong = length > CanonicalZone.shortNameLimit
+    let isLong = length > ObjectZone.shortNameLimit
     free(
       address, to: nameSources[min(length, Self.nameLimit)],
-      kind: CanonicalZone.kind(of: .nameCacheEntry, longName: isLong))
+      kind: ObjectZone.kind(of: .nameCacheEntry, longName: isLong))
   }
 
   private func allocate(from source: ObjectSource, _ wait: WaitPolicy) -> KernelAddress {
@@ -201,8 +201,8 @@ public final class KernelHeap {
       state.pointee.mallocLeak.set(kind: index, every: every)
     case .leakZone(let zone, let every):
       guard every > 0 else { throw .zero("'every'") }
-      guard let kind = CanonicalZone.kind(named: zone) else {
-        throw .unknownZone(zone, known: CanonicalZone.table.map { $0.name })
+      guard let kind = ObjectZone.kind(named: zone) else {
+        throw .unknownZone(zone, known: ObjectZone.table.map { $0.name })
       }
       state.pointee.objectLeak.set(kind: kind, every: every)
     case .losePerCalls(let pages, let every):

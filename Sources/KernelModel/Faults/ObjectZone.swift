@@ -6,7 +6,7 @@ import KernelMemory
 /// The generic FreeBSD 6 zone names under which faults and traces speak of kernel objects.
 ///
 /// The name cache has two zones, for names up to 32 characters and for longer ones.
-enum CanonicalZone {
+enum ObjectZone {
   /// Longest name of the zone "S VFS Cache", bytes (FreeBSD 6 sys/kern/vfs_cache.c, CACHE_PATH_CUTOFF).
   static let shortNameLimit = 32
 
