@@ -4,12 +4,17 @@
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM, noticed between two passes.
+/// SIGINT and SIGTERM, which end a run between two passes, and SIGUSR1, which asks for the statistics of the modelled kernel.
 enum Interruption {
   private static let flag = Atomic<Bool>(false)
 
   /// True once a signal has come.
   static var happened: Bool { flag.load(ordering: .relaxed) }
+
+  private static let statisticsFlag = Atomic<Bool>(false)
+
+  /// True once for every SIGUSR1 (or several at once) that has come: somebody wants to see the statistics.
+  static func takeStatisticsRequest() -> Bool { statisticsFlag.exchange(false, ordering: .relaxed) }
 
   /// From now on the first signal is noted; a second one ends the process at once, as usual.
   static func install() {
@@ -19,5 +24,6 @@ enum Interruption {
         signal(number, SIG_DFL)
       }
     }
+    signal(SIGUSR1) { _ in Interruption.statisticsFlag.store(true, ordering: .relaxed) }
   }
 }

@@ -17,6 +17,8 @@ struct RunCommand: ParsableCommand {
       EXAMPLES
         nfschurn run workloads/connectathon-basic.yaml --passes 20
         nfschurn run workloads/macklem-zone-leak.yaml --until-panic --model freebsd-4 --max-passes 2000
+
+      SIGUSR1 prints the statistics of the modelled kernel on standard error.
       """)
 
   @Argument(help: "Workload file (YAML).")

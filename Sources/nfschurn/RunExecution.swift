@@ -27,6 +27,10 @@ struct RunExecution {
     do {
       return try run.run(wallSeconds: wall, isInterrupted: { Interruption.happened }) { progress in
         line.show(progress, wallSeconds: wall())
+        if Interruption.takeStatisticsRequest() {
+          line.clear()
+          Console.progress(KernelStatistics.text(run.server))
+        }
       }
     } catch {
       throw CommandFailure(status: .failed, message: "\(error)")

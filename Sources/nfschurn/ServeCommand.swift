@@ -13,7 +13,8 @@ struct ServeCommand: ParsableCommand {
     commandName: "serve",
     abstract: "Serves an in-memory file system at / over NFSv4.0, its state in the modelled kernel.",
     discussion: """
-      The virtual clock of the kernel follows the time of day. There is no rpcbind: give the port to the client.
+      The virtual clock of the kernel follows the time of day. There is no rpcbind: give the port to the client. SIGUSR1 prints the
+      kernel's statistics on standard error, SIGTERM ends the server.
 
       EXAMPLE
         nfschurn serve --listen 127.0.0.1:12049 --model freebsd-6
@@ -63,9 +64,10 @@ struct ServeCommand: ParsableCommand {
     while !Interruption.happened, server.failure == nil {
       usleep(UInt32(StandaloneServer.tickMilliseconds * 1000))
       server.tick()
+      if Interruption.takeStatisticsRequest() { Console.progress(KernelStatistics.text(server.embedded)) }
     }
     server.stop()
-    if vmstat, json?.isStandardOutput != true { printVMStat(server) }
+    if vmstat, json?.isStandardOutput != true { Console.output(KernelStatistics.text(server.embedded)) }
     try json?.write(ServeDocument(server.summary()))
     if let failure = server.failure {
       Console.error("\(failure)")
@@ -78,17 +80,6 @@ struct ServeCommand: ParsableCommand {
       let port = UInt16(listen[listen.index(after: colon)...])
     else { throw .badInput("--listen '\(listen)': expected HOST:PORT, for instance 127.0.0.1:2049") }
     return (String(listen[..<colon]), port)
-  }
-
-  private func printVMStat(_ server: StandaloneServer) {
-    server.embedded.withKernel { kernel in
-      let allocator = kernel.heap.allocator
-      Console.output("\n\(allocator.vmstatM())\n\(allocator.vmstatZ())\n")
-      let ledger = allocator.ledger()
-      Console.line(
-        "kernel map: \(Figures.grouped(allocator.mapUsedBytes)) of \(Figures.grouped(allocator.mapCapacityBytes)) bytes used; "
-          + "ledger sum \(Figures.grouped(ledger.total))")
-    }
   }
 }
 

@@ -46,6 +46,25 @@ struct ServeAndCompareTests {
     #expect(accounts.values.reduce(0, +) == integer(document, "map", "used_bytes"))
   }
 
+  @Test("SIGUSR1 prints the kernel's statistics while a server and a run go on")
+  func statisticsOnSignal() throws {
+    let server = try ServeProcess([], in: scratch)
+    try server.expectServes(after: "its start")
+    let run = try ChildProcess(
+      Installation.binary,
+      ["run", Installation.workload("connectathon-basic"), "--map", "8MiB", "--passes", "1000000"], outputsIn: scratch)
+    for child in [server.child, run] {
+      try child.waitUntil("start") { child.output.contains("\n") }
+      child.send(SIGUSR1)
+      try child.waitUntil("statistics") { child.errors.contains("ledger sum") }
+      #expect(child.errors.contains("NFSD V4state") && child.errors.contains("ITEM            SIZE     LIMIT"))
+      #expect(child.poll() == nil, "it goes on")
+      child.send(SIGTERM)
+    }
+    #expect(try server.child.wait() == .exited(0))
+    #expect(try run.wait() == .exited(130))
+  }
+
   @Test("compare runs every model on the same load and leaves a run directory for each")
   func compare() throws {
     let out = scratch.path("compared")
