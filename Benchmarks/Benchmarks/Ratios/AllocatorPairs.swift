@@ -4,13 +4,18 @@
 import Glibc
 import KernelMemory
 
-/// malloc+free pairs per second of a model with its statistics on, against glibc's on the same sizes and lifetimes.
-struct AllocatorPairs {
-  private static let live = 10_000
-  private static let pairs = 5_000_000
-  private static let rounds = 5
+/// A load of malloc+free pairs: sizes, lifetimes and how many objects live, the same for every contender.
+struct PairLoad {
+  /// Objects that live at one time.
+  var live = 10_000
+  /// Pairs that are timed.
+  var pairs = 5_000_000
+  /// Sizes, bytes.
+  var sizes = 16...2048
+  /// Every so many pairs all objects of the first half are freed and taken again with other sizes; 0 for never.
+  var phase = 0
 
-  /// SplitMix64, so that both contenders see the same sequence.
+  /// SplitMix64: every contender sees the same sequence.
   private struct Sequence {
     var state: UInt64
 
@@ -23,52 +28,58 @@ struct AllocatorPairs {
     }
   }
 
-  /// - Returns: million pairs per second of the model, and the ratio to glibc; medians of the rounds.
-  func measure<Model: AllocatorModel>(_ type: Model.Type) throws -> (rate: Double, ratio: Double) {
-    var rates: [Double] = []
-    var ratios: [Double] = []
-    for _ in 0..<Self.rounds {
-      let model = try Self.model(type)
-      let libc = Self.glibc()
-      rates.append(model)
-      ratios.append(model / libc)
-    }
-    return (middle(rates), middle(ratios))
-  }
-
-  private static func model<Model: AllocatorModel>(_ type: Model.Type) throws -> Double {
-    let model = try Model(ModelConfiguration(physicalMemory: 512 << 20))
-    let temp = model.mallocType(named: "temp")
-    let held = UnsafeMutablePointer<KernelAddress>.allocate(capacity: live)
+  /// Million pairs per second of CPU time.
+  @inline(__always)
+  func rate<Address>(
+    _ null: Address, _ take: (Int) -> Address, _ give: (Address) -> Void
+  ) -> Double {
+    let held = UnsafeMutablePointer<Address>.allocate(capacity: live)
+    held.initialize(repeating: null, count: live)
     defer { held.deallocate() }
     var sequence = Sequence(state: 7)
-    for index in 0..<live { held[index] = model.malloc(size(sequence.next()), temp, .wait) }
+    let width = UInt64(sizes.count)
+    for index in 0..<live { held[index] = take(sizes.lowerBound + Int(sequence.next() % width)) }
     let start = seconds(CLOCK_THREAD_CPUTIME_ID)
-    for _ in 0..<pairs {
+    var done = 0
+    while done < pairs {
       let draw = sequence.next()
       let slot = Int(draw >> 32) % live
-      model.free(held[slot], temp)
-      held[slot] = model.malloc(size(draw), temp, .wait)
+      give(held[slot])
+      held[slot] = take(sizes.lowerBound + Int(draw & 0xFFFF_FFFF) % Int(width))
+      done += 1
+      if phase > 0, done.isMultiple(of: phase) {
+        for index in 0..<live / 2 { give(held[index]) }
+        for index in 0..<live / 2 { held[index] = take(sizes.lowerBound + Int(sequence.next() % width)) }
+        done += live / 2
+      }
     }
-    return Double(pairs) / (seconds(CLOCK_THREAD_CPUTIME_ID) - start) / 1e6
-  }
-
-  private static func glibc() -> Double {
-    let held = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: live)
-    defer { held.deallocate() }
-    var sequence = Sequence(state: 7)
-    for index in 0..<live { held[index] = malloc(size(sequence.next())) }
-    let start = seconds(CLOCK_THREAD_CPUTIME_ID)
-    for _ in 0..<pairs {
-      let draw = sequence.next()
-      let slot = Int(draw >> 32) % live
-      free(held[slot])
-      held[slot] = malloc(size(draw))
-    }
-    let rate = Double(pairs) / (seconds(CLOCK_THREAD_CPUTIME_ID) - start) / 1e6
-    for index in 0..<live { free(held[index]) }
+    let rate = Double(done) / (seconds(CLOCK_THREAD_CPUTIME_ID) - start) / 1e6
+    for index in 0..<live { give(held[index]) }
     return rate
   }
 
-  private static func size(_ draw: UInt64) -> Int { 16 + Int(draw & 0x7FF) % 2033 }
+  /// A model with its statistics on.
+  func rate<Model: AllocatorModel>(of type: Model.Type) throws -> Double {
+    var configuration = ModelConfiguration(physicalMemory: 2 << 30)
+    configuration.mapBytes = 700 << 20
+    let model = try Model(configuration)
+    let temp = model.mallocType(named: "temp")
+    return rate(KernelAddress.null, { model.malloc($0, temp, .wait) }, { model.free($0, temp) })
+  }
+
+  /// The C library's allocator of this process.
+  func rateOfGlibc() -> Double {
+    rate(nil as UnsafeMutableRawPointer?, { malloc($0) }, { free($0) })
+  }
+
+  /// jemalloc from its shared library, nil where the machine has none.
+  func rateOfJemalloc() -> Double? {
+    typealias Take = @convention(c) (Int) -> UnsafeMutableRawPointer?
+    typealias Give = @convention(c) (UnsafeMutableRawPointer?) -> Void
+    guard let library = dlopen("libjemalloc.so.2", RTLD_NOW | RTLD_LOCAL), let take = dlsym(library, "malloc"),
+      let give = dlsym(library, "free")
+    else { return nil }
+    let (taking, giving) = (unsafeBitCast(take, to: Take.self), unsafeBitCast(give, to: Give.self))
+    return rate(nil as UnsafeMutableRawPointer?, { taking($0) }, { giving($0) })
+  }
 }
