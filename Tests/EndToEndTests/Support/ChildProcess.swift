@@ -28,7 +28,7 @@ final class ChildProcess: Sendable {
   private let ended = Mutex<Termination?>(nil)
 
   /// Seconds after which a child is taken for hanging: far beyond what any of them needs, on a busy machine and in a debug build.
-  static let deadlineSeconds = 180.0
+  static let deadlineSeconds = 600.0
 
   /// More descriptors than a test process has open.
   private static let descriptorLimit: Int32 = 1024
