@@ -68,11 +68,6 @@ import Testing
 
   @Test func whatTheModelIsNotBuiltForIsRefused() {
     var configuration = ModelConfiguration(physicalMemory: 512 << 20)
-    configuration.architecture = .amd64
-    #expect(throws: ModelConfigurationError.architecture(.amd64, model: "freebsd-6", supported: [.i386])) {
-      try FreeBSD6(configuration)
-    }
-    configuration.architecture = .i386
     configuration.cpus = 17
     #expect(throws: ModelConfigurationError.processors(17, allowed: 1...16)) { try FreeBSD6(configuration) }
     configuration.cpus = 1

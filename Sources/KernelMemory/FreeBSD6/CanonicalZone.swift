@@ -5,6 +5,7 @@
 public enum CanonicalZone {
   /// Size of an item of a canonical zone, bytes; nil for a name that is none.
   public static func itemSize(named name: String) -> Int? {
-    (FreeBSD6Zones.early + FreeBSD6Zones.atBoot + FreeBSD6Zones.onDemand).first { $0.name == name }?.size
+    let zones = UMAKernelZones(.i386)
+    return (zones.early + zones.atBoot + zones.onDemand).first { $0.name == name }?.size
   }
 }

@@ -111,7 +111,7 @@ extension UMA {
     guard let backing else { return nil }
     let keg = kegs[zone]
     guard keg.flags.isDisjoint(with: [.internal, .noFree, .zeroInit, .bookkeeping]) else { return nil }
-    let count = (keg.flags.contains(.malloc) ? keg.size - 4 : keg.size) & ~3
+    let count = (keg.flags.contains(.malloc) ? keg.size - structures.pointerBytes : keg.size) & ~3
     let address = base + UInt64(offset)
     guard address >= backing.start.rawValue else { return nil }
     let distance = address - backing.start.rawValue

@@ -6,7 +6,7 @@ extension UMA {
   ///
   /// - Throws: the first violation, with its values.
   func checkInvariants() throws(InvariantViolation) {
-    let totalPages = UMA.firstMapPage + map.capacityPages
+    let totalPages = firstDirectPage + (directMap?.capacityPages ?? 0)
     // 1 for an item that lies free in its slab, 2 for one in a bucket; only the bytes of pages with slabs are ever set
     // up.
     let marks = UnsafeMutablePointer<UInt8>.allocate(capacity: totalPages * UMAConstants.freeListStride)
@@ -19,11 +19,13 @@ extension UMA {
     }
     try checkSums(sums)
     try map.checkInvariants(name: "kmem_map")
+    try directMap?.checkInvariants(name: "direct map")
   }
 
   /// What the zones add up to.
   private struct UMASums {
     var mapPages = 0
+    var directPages = 0
     /// Slabs by zone of their headers.
     var headers = [Int: Int]()
     /// Buckets by bucket zone.
@@ -75,7 +77,11 @@ extension UMA {
     guard free == keg.freeItems else {
       throw InvariantViolation("zone \(name): \(free) free items in slabs, counted \(keg.freeItems)")
     }
-    sums.mapPages += keg.pages - keg.bootPages
+    if keg.isDirect {
+      sums.directPages += keg.pages - keg.bootPages
+    } else {
+      sums.mapPages += keg.pages - keg.bootPages
+    }
     if keg.flags.contains(.offPage) { sums.headers[keg.headerZone, default: 0] += count }
   }
 
@@ -188,6 +194,10 @@ extension UMA {
         "\(sums.mapPages) pages of zones, \(state.largePages) of large mallocs, \(state.lostPages) lost; "
           + "\(map.usedPages) of the map in use"
       )
+    }
+    let direct = directMap?.usedPages ?? 0
+    guard sums.directPages == direct else {
+      throw InvariantViolation("\(sums.directPages) pages of zones in the direct map, \(direct) of it in use")
     }
     let ledger = ledger()
     guard ledger.total == map.usedPages * kernelPageSize, ledger.live >= 0, ledger.rounding >= 0 else {

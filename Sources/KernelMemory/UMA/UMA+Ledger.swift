@@ -24,7 +24,7 @@ extension UMA {
   ///   mallocs of type "UMAHash".
   /// - `large`: mallocs above 4096 bytes, rounded to pages.
   ///
-  /// Boot pages lie outside of the map: what lies in them is in no account.
+  /// Boot pages and the direct map lie outside of the map: what lies in them is in no account.
   func ledger() -> Ledger {
     var ledger = Ledger()
     let state = state.pointee
@@ -32,6 +32,7 @@ extension UMA {
     for index in 0..<state.zoneCount {
       let keg = kegs[index]
       let flags = keg.flags
+      if keg.isDirect { continue }
       if flags.contains(.internal) {
         ledger.bucketStructures += (keg.pages - keg.bootPages) * kernelPageSize
         continue
@@ -51,10 +52,13 @@ extension UMA {
         ledger.rounding += items.used * (keg.stride - keg.size)
       }
     }
-    let asked = state.requestedBytes - state.hashRequestedBytes
-    ledger.live += asked
-    ledger.rounding += mallocBytes - state.hashZoneBytes - asked
-    ledger.bucketStructures += state.hashZoneBytes + state.hashLargePages * kernelPageSize
+    if directMap == nil {
+      let asked = state.requestedBytes - state.hashRequestedBytes
+      ledger.live += asked
+      ledger.rounding += mallocBytes - state.hashZoneBytes - asked
+      ledger.bucketStructures += state.hashZoneBytes
+    }
+    ledger.bucketStructures += state.hashLargePages * kernelPageSize
     ledger.large = (state.largePages - state.hashLargePages) * kernelPageSize
     ledger.lost = state.lostPages * kernelPageSize
     return ledger

@@ -5,12 +5,11 @@
 extension UMA {
   /// Requests above this size, in bytes, are whole pages (KMEM_ZMAX).
   static let largestMallocZone = kernelPageSize
-  /// struct malloc_type_internal: statistics for 16 processors, bytes.
-  static let typeStatisticsBytes = 1024
 
-  /// kmeminit: the zone of statistics, then the nine zones of malloc.
+  /// kmeminit: the zone of statistics where the kernel has one, then the nine zones of malloc.
   func createMallocZones() {
-    if let index = createZone("mt_zone", size: UMA.typeStatisticsBytes, flags: [.malloc, .bookkeeping]) {
+    let statistics = structures.typeStatisticsBytes
+    if let index = createZone("mt_zone", size: statistics, flags: [.malloc, .bookkeeping]) {
       state.pointee.statisticsZone = index
     }
     state.pointee.firstMallocZone = state.pointee.zoneCount
@@ -26,10 +25,11 @@ extension UMA {
     }
   }
 
-  /// malloc_init: registers a type and takes an item of mt_zone for its statistics.
+  /// malloc_init: registers a type and takes an item of mt_zone for its statistics, where there is this zone.
   func registerType(named name: String) -> Int {
     let index = appendType(named: name)
-    if !state.pointee.isDead { _ = zalloc(state.pointee.statisticsZone, .wait) }
+    let zone = state.pointee.statisticsZone
+    if zone >= 0, !state.pointee.isDead { _ = zalloc(zone, .wait) }
     return index
   }
 
@@ -42,7 +42,10 @@ extension UMA {
     let item = zalloc(zone, wait)
     let row = types + type
     guard item != 0 else {
-      if !state.pointee.isDead { row.pointee.sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeBit) }
+      if !state.pointee.isDead {
+        row.pointee.sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeBit)
+        row.pointee.misses &+= 1
+      }
       return 0
     }
     row.pointee.sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeBit)
@@ -57,7 +60,10 @@ extension UMA {
   private func mallocLarge(_ size: Int, _ type: Int, _ wait: WaitPolicy) -> UMAOffset {
     guard size > 0 else { return 0 }
     let item = largeMalloc(size, wait)
-    guard item != 0 else { return 0 }
+    guard item != 0 else {
+      if !state.pointee.isDead { types[type].misses &+= 1 }
+      return 0
+    }
     let page = Int(item) / kernelPageSize
     types[type].allocatedBytes &+= UInt64(slabs[page].pages) * UInt64(kernelPageSize)
     types[type].allocations &+= 1
@@ -97,7 +103,10 @@ extension UMA {
   /// A slab hash larger than the first: malloc of type "UMAHash", not waiting.
   func mallocHash(bytes: Int) -> UMAOffset {
     let item = malloc(bytes, state.pointee.hashType, .noWait)
-    if item != 0 { countHash(bytes, by: 1) }
+    if item != 0 {
+      countHash(bytes, by: 1)
+      noteHighUse(state.pointee.hashType)
+    }
     return item
   }
 
@@ -114,6 +123,14 @@ extension UMA {
       state.pointee.hashRequestedBytes += sign * bytes
       state.pointee.hashZoneBytes += sign * kegs[Int(sizeClasses[(bytes + 15) / 16])].size
     }
+  }
+
+  /// ks_maxused: the most bytes of a type in use so far; kernels that count it call this after each malloc.
+  @inline(__always)
+  func noteHighUse(_ type: Int) {
+    let row = types + type
+    let used = row.pointee.allocatedBytes &- row.pointee.freedBytes
+    if used > row.pointee.highestBytes { row.pointee.highestBytes = used }
   }
 
   /// A number as the kernel's %p prints it.

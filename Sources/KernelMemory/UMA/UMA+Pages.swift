@@ -2,24 +2,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 extension UMA {
-  /// kmem_malloc on kmem_map, as 5.4 and 6.x have it (sys/vm/vm_kern.c): without room a waiting caller panics at once,
-  /// with no reclaim and no retry.
+  /// kmem_malloc on kmem_map (sys/vm/vm_kern.c): what a waiting caller does without room is ``exhaustion``; another one
+  /// gets nothing.
   ///
   /// A shortage of physical pages is another matter: a waiting caller waits for the page daemon, which may call
   /// ``reclaim()`` here.
   ///
   /// - Returns: the number of the first page, 0 where there is nothing to give or the kernel ended.
   func kmemMalloc(pages: Int, wait: WaitPolicy) -> Int {
-    let first = map.allocate(pages: pages)
-    guard first >= 0 else {
-      if wait == .wait {
-        let bytes = pages * kernelPageSize
-        let mapped = map.usedPages * kernelPageSize
-        die(
-          .panic(
-            message: "kmem_malloc(\(bytes)): kmem_map too small: \(mapped) total allocated", requestBytes: bytes))
-      }
-      return 0
+    var first = map.allocate(pages: pages)
+    if first < 0 {
+      guard wait == .wait else { return 0 }
+      first = allocateWithoutRoom(pages: pages)
+      guard first >= 0 else { return 0 }
     }
     if let physical, !physical.take(pages) {
       guard wait == .wait else {
@@ -41,8 +36,8 @@ extension UMA {
     physical?.give(pages)
   }
 
-  /// The pages of a new slab: startup_alloc, highest boot page first, while the keg may and there are any; else
-  /// page_alloc.
+  /// The pages of a new slab: startup_alloc, highest boot page first, while the keg may and there are any; else the
+  /// direct map, or page_alloc.
   private func slabPages(_ keg: UnsafeMutablePointer<UMAKeg>, _ wait: WaitPolicy) -> Int {
     if keg.pointee.usesBootPages {
       let left = state.pointee.bootPagesLeft
@@ -52,6 +47,7 @@ extension UMA {
       }
       keg.pointee.usesBootPages = false
     }
+    if keg.pointee.isDirect, let directMap { return smallAlloc(directMap, wait) }
     return kmemMalloc(pages: keg.pointee.pagesPerSlab, wait: wait)
   }
 
@@ -94,7 +90,11 @@ extension UMA {
     if keg.pointee.flags.contains(.offPage) { freeToSlab(keg.pointee.headerZone, slabs[page].header) }
     slabs[page].kind = UMAPageKind.none
     keg.pointee.pagesReturned &+= UInt64(keg.pointee.pagesPerSlab)
-    kmemFree(page: page, pages: keg.pointee.pagesPerSlab)
+    if keg.pointee.isDirect, let directMap {
+      smallFree(directMap, page: page)
+    } else {
+      kmemFree(page: page, pages: keg.pointee.pagesPerSlab)
+    }
   }
 
   /// uma_large_malloc: whole pages, with a header from "UMA Slabs" and without any caching.

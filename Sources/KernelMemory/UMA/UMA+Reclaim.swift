@@ -95,7 +95,7 @@ extension UMA {
     let keg = kegs + zone
     let entries = keg.pointee.hashEntries
     guard entries != 0, keg.pointee.slabs >= entries else { return false }
-    let hash = mallocHash(bytes: entries * 2 * UMAConstants.hashEntryBytes)
+    let hash = mallocHash(bytes: entries * 2 * structures.pointerBytes)
     guard hash != 0 else { return true }
     let old = keg.pointee.hashOffset
     keg.pointee.hashEntries = entries * 2
@@ -103,7 +103,7 @@ extension UMA {
     if entries == UMAConstants.initialHashEntries {
       freeToSlab(InternalZone.hash, old)
     } else {
-      freeHash(old, bytes: entries * UMAConstants.hashEntryBytes)
+      freeHash(old, bytes: entries * structures.pointerBytes)
     }
     return true
   }

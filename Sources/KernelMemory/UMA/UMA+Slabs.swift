@@ -25,6 +25,7 @@ extension UMA {
       if keg.pointee.maximumPages != 0, keg.pointee.pages >= keg.pointee.maximumPages {
         keg.pointee.isFull = true
         if wait == .wait {
+          zones[zone].sleeps &+= 1
           die(.stuck(reason: "zonelimit", requestBytes: keg.pointee.size))
         }
         return 0

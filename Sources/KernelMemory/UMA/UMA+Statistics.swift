@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 extension UMA {
-  /// What the kernel counts for one malloc type.
-  func typeStatistics(_ index: Int) -> MallocTypeStatistics {
+  /// What the kernel counts for one malloc type, with the most bytes in use where it counts those.
+  func typeStatistics(_ index: Int, withHighUse: Bool = false) -> MallocTypeStatistics {
     let row = types[index]
     return MallocTypeStatistics(
       name: typeNames[index], inUse: row.allocations &- row.frees, bytes: row.allocatedBytes &- row.freedBytes,
-      requests: row.allocations, frees: row.frees, sizes: row.sizes)
+      requests: row.allocations, frees: row.frees, highUse: withHighUse ? row.highestBytes : nil, sizes: row.sizes)
   }
 
   /// What the kernel counts for one zone (sysctl_vm_zone): free items in slabs, full buckets and caches; used are the
@@ -15,7 +15,7 @@ extension UMA {
   func zoneStatistics(_ index: Int) -> ZoneStatistics {
     let keg = kegs[index]
     let zone = zones[index]
-    var row = ZoneStatistics(name: zoneNames[index], size: keg.size, isInMap: true)
+    var row = ZoneStatistics(name: zoneNames[index], size: keg.size, isInMap: !keg.isDirect)
     row.limit = keg.maximumPages * keg.itemsPerSlab
     row.kegFree = keg.freeItems
     row.cpuFree = cachedItems(index)

@@ -4,10 +4,12 @@
 extension UMA {
   /// uma_zcreate: takes an item of "UMA Zones" and one of "UMA Kegs", and a hash where slabs are found by one.
   ///
+  /// Without an alignment mask items are aligned as pointers are.
+  ///
   /// - Returns: the zone's index, nil where the allocator has no room for one more or the kernel ended.
   @discardableResult
   func createZone(
-    _ name: String, size: Int, alignmentMask: Int = UMAConstants.pointerAlignmentMask, flags: UMAZoneFlags = [],
+    _ name: String, size: Int, alignmentMask: Int? = nil, flags: UMAZoneFlags = [],
     usesBootPages: Bool = false
   ) -> Int? {
     let index = state.pointee.zoneCount
@@ -19,11 +21,13 @@ extension UMA {
     if index > InternalZone.kegs {
       guard allocateFromSlab(InternalZone.kegs, .wait) != 0 else { return nil }
     }
-    let layout = UMASlabLayout(size: size, alignmentMask: alignmentMask, flags: flags)
+    let layout = UMASlabLayout(
+      size: size, alignmentMask: alignmentMask ?? structures.pointerAlignmentMask, flags: flags, structures: structures)
     var keg = UMAKeg(
       flags: layout.flags, size: size, stride: layout.itemStride, itemsPerSlab: layout.itemsPerSlab,
       pagesPerSlab: layout.pagesPerSlab)
     keg.usesBootPages = usesBootPages && layout.pagesPerSlab == 1
+    keg.isDirect = directMap != nil && layout.pagesPerSlab == 1
     if layout.flags.contains(.offPage) {
       keg.headerZone = flags.contains(.refcount) ? InternalZone.refcountedSlabs : InternalZone.slabs
     }
@@ -49,15 +53,16 @@ extension UMA {
     typealias C = UMAConstants
     let flags: UMAZoneFlags = .internal
     createZone(
-      "UMA Kegs", size: C.kegBytes, alignmentMask: C.zoneAlignmentMask, flags: flags, usesBootPages: true)
+      "UMA Kegs", size: structures.kegBytes, alignmentMask: C.zoneAlignmentMask, flags: flags, usesBootPages: true)
     createZone(
-      "UMA Zones", size: C.zoneBytes + C.cacheBytes * cpus, alignmentMask: C.zoneAlignmentMask, flags: flags,
+      "UMA Zones", size: structures.zoneBytes + structures.cacheBytes * cpus, alignmentMask: C.zoneAlignmentMask,
+      flags: flags,
       usesBootPages: true)
-    createZone("UMA Slabs", size: C.offPageHeaderBytes, flags: flags, usesBootPages: true)
-    createZone("UMA RCntSlabs", size: C.refcountedOffPageHeaderBytes, flags: flags, usesBootPages: true)
-    createZone("UMA Hash", size: C.initialHashEntries * C.hashEntryBytes, flags: flags, usesBootPages: true)
+    createZone("UMA Slabs", size: structures.offPageHeaderBytes, flags: flags, usesBootPages: true)
+    createZone("UMA RCntSlabs", size: structures.refcountedOffPageHeaderBytes, flags: flags, usesBootPages: true)
+    createZone("UMA Hash", size: C.initialHashEntries * structures.pointerBytes, flags: flags, usesBootPages: true)
     for entries in C.bucketEntries {
-      createZone("\(entries) Bucket", size: 12 + 4 * entries, flags: flags, usesBootPages: true)
+      createZone("\(entries) Bucket", size: structures.bucketBytes(entries: entries), flags: flags, usesBootPages: true)
     }
   }
 

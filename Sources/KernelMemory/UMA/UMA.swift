@@ -5,8 +5,9 @@
 ///
 /// Decisions are those of FreeBSD HEAD of early 2006 (sys/vm/uma_core.c 1.136, sys/kern/kern_malloc.c 1.153), the
 /// stand-in for 5.4 to 6.2: no working-set trimming, one-way growth of bucket sizes, pages given back in ``reclaim()``
-/// alone. A model owns one instance and says which zones exist. Locks and critical sections have no counterpart: there
-/// is one thread, and the processor changes between calls.
+/// alone. That runs on a shortage of physical pages, and for want of room in the map where the kernel's
+/// ``UMAExhaustion`` says so. A model owns one instance and says which zones exist. Locks and critical sections have no
+/// counterpart: there is one thread, and the processor changes between calls.
 ///
 /// All state lies in columns of plain memory: slabs by page number, free lists by page number, caches by processor and
 /// zone. The boot pages lie just below the map, so that one page number serves both; page 0 is nobody's and stands for
@@ -15,9 +16,15 @@ final class UMA {
   /// The address of offset 0, a page below the first boot page.
   let base: UInt64
   /// Page number of the map's first page.
-  static let firstMapPage = UMAConstants.bootPages + 1
+  static let firstMapPage = UMAConstants.bootPageRoom + 1
+  /// Page number of the first page of the direct map, which lies behind the map.
+  let firstDirectPage: Int
 
   let map: AddressMap
+  /// The direct map: nil where all slabs come from the map (i386).
+  let directMap: AddressMap?
+  let structures: UMAStructures
+  let exhaustion: UMAExhaustion
   let cpus: Int
   /// Where physical pages come from; nil for always enough.
   let physical: PhysicalPages?
@@ -47,6 +54,7 @@ final class UMA {
   private(set) var typeNames: [String] = []
   private var typeCapacity = 64
   var failure: KernelFailure?
+  var hooks = UMAHooks()
   var bucketPools: [UMABucketPool]
 
   /// Zones that the allocator itself needs, by index.
@@ -59,22 +67,30 @@ final class UMA {
     static let firstBucket = 5
   }
 
-  /// Lays out the boot pages and an empty map of `mapPages` pages from `mapStart` on; no zone exists yet.
+  /// Lays out the boot pages, an empty map of `mapPages` pages from `mapStart` on and, where `directPages` is not 0, an
+  /// empty direct map behind it; no zone exists yet.
   init(
     mapStart: KernelAddress, mapPages: Int, cpus: Int, physical: PhysicalPages? = nil, checked: Bool = false,
-    backing: BackingBytes? = nil
+    backing: BackingBytes? = nil, structures: UMAStructures = .i386, exhaustion: UMAExhaustion = .panicAtOnce,
+    directPages: Int = 0
   ) {
     self.cpus = cpus
+    self.structures = structures
+    self.exhaustion = exhaustion
     self.physical = physical
     self.checked = checked
     self.backing = backing
     base = mapStart.rawValue - UInt64(UMA.firstMapPage * kernelPageSize)
     map = AddressMap(start: mapStart, pages: mapPages)
+    firstDirectPage = UMA.firstMapPage + mapPages
+    let directStart = mapStart.rawValue + UInt64(mapPages * kernelPageSize)
+    directMap = directPages > 0 ? AddressMap(start: KernelAddress(rawValue: directStart), pages: directPages) : nil
     // An offset that corrupted free lists make up may lie up to 255 strides behind its page: the columns reach that
     // far.
-    let pages = UMA.firstMapPage + mapPages + 256
+    let pages = UMA.firstMapPage + mapPages + directPages + 256
     state = .allocate(capacity: 1)
     state.initialize(to: UMAState())
+    state.pointee.bootPagesLeft = structures.bootPages
     slabs = .allocate(capacity: pages)
     slabs.initialize(repeating: UMASlab(), count: pages)
     // Not initialised: set up with each slab, and never touched for pages without one.

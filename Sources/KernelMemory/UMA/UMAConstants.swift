@@ -1,46 +1,28 @@
 // This source file is part of the nfschurn project.
 // SPDX-License-Identifier: BSD-2-Clause
 
-/// Constants of UMA on i386 (FreeBSD 6 sys/vm/uma_int.h and uma_core.c; reference page "kernel-allocators", section
-/// 5.3).
+/// Constants of UMA (FreeBSD 6 sys/vm/uma_int.h and uma_core.c; reference page "kernel-allocators", section 5.3).
+///
+/// What depends on the kernel or the architecture is in ``UMAStructures``.
 enum UMAConstants {
   /// UMA_SLAB_SIZE, bytes.
   static let slabBytes = kernelPageSize
   /// UMA_MAX_WASTE: from this many wasted bytes on, a slab header may leave its page.
   static let maximumWaste = slabBytes / 10
-  /// UMA_BOOT_PAGES.
-  static let bootPages = 48
+  /// Room for boot pages below the map: as many as any kernel has (UMA_BOOT_PAGES of 9.x).
+  static let bootPageRoom = 64
   /// UMA_SMALLEST_UNIT, bytes.
   static let smallestUnit = 16
-  /// UMA_HASH_SIZE_INIT, entries of 4 bytes.
+  /// UMA_HASH_SIZE_INIT, entries of one pointer.
   static let initialHashEntries = 32
-  /// Bytes of one entry of a slab hash: a list head.
-  static let hashEntryBytes = 4
   /// UMA_TIMEOUT, virtual nanoseconds.
   static let calloutInterval: UInt64 = 20_000_000_000
   /// BUCKET_MAX, items.
   static let largestBucket = 128
   /// Entries of the buckets of the four bucket zones.
   static let bucketEntries = [16, 32, 64, 128]
-  /// struct uma_slab with its one free-list entry, and what each item adds.
-  static let slabHeaderBytes = 28
-  static let freeEntryBytes = 4
-  /// struct uma_slab_refcnt, and what each item adds.
-  static let refcountedHeaderBytes = 32
-  static let refcountedEntryBytes = 8
-  /// struct uma_keg with the 36-byte mutex of 6.x.
-  static let kegBytes = 140
-  /// struct uma_zone without per-CPU caches, and one cache.
-  static let zoneBytes = 96
-  static let cacheBytes = 24
   /// Alignment of kegs and zones: UMA's own start-up asks for 32 bytes.
   static let zoneAlignmentMask = 31
-  /// UMA_ALIGN_PTR on i386.
-  static let pointerAlignmentMask = 3
-  /// An item of "UMA Slabs": a header with the most entries that an off-page slab needs (uma_max_ipers, 9).
-  static let offPageHeaderBytes = slabHeaderBytes + 9 * freeEntryBytes
-  /// An item of "UMA RCntSlabs".
-  static let refcountedOffPageHeaderBytes = refcountedHeaderBytes + 9 * refcountedEntryBytes
   /// The most items in one slab: 203 of 16 bytes; the free list of a slab takes this many bytes of the model's own
   /// memory.
   static let freeListStride = 208

@@ -85,6 +85,8 @@ struct UMAKeg {
   var isFull = false
   /// True while slabs may come from the boot pool (startup_alloc).
   var usesBootPages = false
+  /// True where slabs come from the direct map (UMA_SLAB_PRIV), not from kmem_map.
+  var isDirect = false
   /// Zone of the off-page slab headers.
   var headerZone = 0
   /// Entries of the slab hash, 0 where there is none, and where it lies.
@@ -109,9 +111,11 @@ struct UMAZone {
   var allocations: UInt64 = 0
   var frees: UInt64 = 0
   var failures: UInt64 = 0
+  /// Callers that slept at the zone's limit (uz_sleeps of 8.x and later).
+  var sleeps: UInt64 = 0
 }
 
-/// Statistics of one malloc type (struct malloc_type_stats, summed over the processors).
+/// Statistics of one malloc type (struct malloc_type_stats, summed over the processors; 5.x: struct malloc_type).
 struct UMAMallocType {
   var allocatedBytes: UInt64 = 0
   var freedBytes: UInt64 = 0
@@ -119,14 +123,18 @@ struct UMAMallocType {
   var frees: UInt64 = 0
   /// Bit n stands for the zone of 16 << n bytes.
   var sizes: UInt64 = 0
+  /// The most bytes in use so far (ks_maxused): kept by kernels that count it.
+  var highestBytes: UInt64 = 0
+  /// Calls that got nothing.
+  var misses: UInt64 = 0
 }
 
 /// What changes while UMA runs and belongs to no zone.
 struct UMAState {
   /// Set for as long as the allocator exists.
   var types: UnsafeMutablePointer<UMAMallocType>?
-  /// The zone of malloc's per-type statistics, the first of the nine malloc zones and the type "UMAHash".
-  var statisticsZone = 0
+  /// The zone of malloc's per-type statistics (-1 for none), the first of the nine malloc zones and the type "UMAHash".
+  var statisticsZone = -1
   var firstMallocZone = 0
   var hashType = 0
   var isDead = false
@@ -138,7 +146,7 @@ struct UMAState {
   var zoneCount = 0
   var typeCount = 0
   /// Boot pages that are left.
-  var bootPagesLeft = UMAConstants.bootPages
+  var bootPagesLeft = 0
   /// Bytes asked for by the live mallocs of the malloc zones.
   var requestedBytes = 0
   /// Pages of live mallocs above the largest zone.
@@ -149,4 +157,9 @@ struct UMAState {
   var hashLargePages = 0
   var lostPages = 0
   var nextCallout = UMAConstants.calloutInterval
+  /// Reclaims for want of room in the map, and the virtual time slept between them.
+  var mapReclaims = 0
+  var sleptNanoseconds: UInt64 = 0
+  /// True while kmem_malloc reclaims: its handlers may allocate in turn.
+  var isReclaimingMap = false
 }

@@ -13,11 +13,11 @@ struct UMASlabLayout: Equatable {
   let flags: UMAZoneFlags
 
   /// Lays out items of `size` bytes on an alignment of `alignmentMask` + 1 bytes.
-  init(size: Int, alignmentMask: Int, flags: UMAZoneFlags) {
+  init(size: Int, alignmentMask: Int, flags: UMAZoneFlags, structures: UMAStructures = .i386) {
     typealias C = UMAConstants
     let refcounted = flags.contains(.refcount)
-    let header = refcounted ? C.refcountedHeaderBytes : C.slabHeaderBytes
-    let entry = refcounted ? C.refcountedEntryBytes : C.freeEntryBytes
+    let header = refcounted ? structures.refcountedHeaderBytes : structures.slabHeaderBytes
+    let entry = refcounted ? structures.refcountedEntryBytes : structures.freeEntryBytes
     let needsHash: UMAZoneFlags = flags.contains(.malloc) ? [] : .hash
 
     guard size + entry <= C.slabBytes - header else {

@@ -1,0 +1,36 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+/// FreeBSD 5.4: the decisions of ``FreeBSD6``, with malloc statistics in the types themselves.
+///
+/// There is no zone for the statistics of malloc types, which know the most bytes that they had (ks_maxused), and
+/// vmstat prints what the sysctls kern.malloc and vm.zone say. That 5.4 allocates as HEAD of early 2006 is inferred, and
+/// so is its size of structures.
+public final class FreeBSD54: UMAKernel, AllocatorModel {
+  /// Boots the kernel's allocator.
+  ///
+  /// - Throws: ``ModelConfigurationError`` where a number is out of range.
+  public init(_ configuration: ModelConfiguration) throws(ModelConfigurationError) {
+    try super.init(configuration, .freeBSD54)
+  }
+
+  /// malloc(9) of `size` bytes: one of the nine zones up to 4096 bytes, whole pages above.
+  @inline(__always)
+  public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    let address = allocate(size, type, wait)
+    if address != .null { uma.noteHighUse(type.index) }
+    return address
+  }
+
+  /// free(9); the null address is nothing to free.
+  @inline(__always)
+  public func free(_ address: KernelAddress, _ type: MallocType) { release(address, type) }
+
+  /// uma_zalloc(9).
+  @inline(__always)
+  public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress { allocateItem(zone, wait) }
+
+  /// uma_zfree(9); the null address is nothing to free.
+  @inline(__always)
+  public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
+}
