@@ -74,9 +74,7 @@ public final class AddressMap {
     guard pages != 1 else { return allocateOne() }
     guard pages > 0, pages <= Int(nodes[1].longest) else { return -1 }
     let page = lowestRun(of: pages)
-    state.pointee.runs &+= neighbourRuns(page, pages) &- 1
-    setBits(page, pages, free: false)
-    count(pages)
+    take(page, pages)
     return page
   }
 
@@ -92,6 +90,13 @@ public final class AddressMap {
     state.pointee.usedPages &-= pages
     let leaf = page >> 6
     if state.pointee.lowestFreeLeaf > leaf { state.pointee.lowestFreeLeaf = leaf }
+  }
+
+  /// Takes a range that the caller knows to be free.
+  func take(_ page: Int, _ pages: Int) {
+    state.pointee.runs &+= neighbourRuns(page, pages) &- 1
+    setBits(page, pages, free: false)
+    count(pages)
   }
 
   /// Pages in use.

@@ -45,7 +45,7 @@ public final class WiredMap {
 
   /// The second try of a caller that found too few physical pages.
   @inline(never)
-  private func wire(_ page: Int, _ pages: Int, _ wait: WaitPolicy, _ physical: PhysicalPages) -> Int {
+  func wire(_ page: Int, _ pages: Int, _ wait: WaitPolicy, _ physical: PhysicalPages) -> Int {
     if wait == .wait && physical.waitAndTake(pages) { return page }
     space.free(page: page, pages: pages)
     return wait == .wait ? Self.pagesNeverCome : Self.noPages
