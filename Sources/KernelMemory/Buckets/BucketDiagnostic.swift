@@ -1,6 +1,25 @@
 // This source file is part of the nfschurn project.
 // SPDX-License-Identifier: BSD-2-Clause
 
+/// What a system with DIAGNOSTIC fills free items with.
+public struct BucketTrash: Equatable, Sendable {
+  /// WEIRD_ADDR.
+  public var pattern: UInt32
+  /// MAX_COPY: so many bytes of an item are filled and verified.
+  public var depth: Int
+
+  /// FreeBSD 4: 64 bytes of 0xdeadc0de.
+  public static let freeBSD = BucketTrash(pattern: BucketDiagnostic.pattern, depth: BucketDiagnostic.depth)
+  /// OpenBSD and NetBSD: 32 bytes of 0xdeadbeef.
+  public static let uvm = BucketTrash(pattern: 0xdead_beef, depth: 32)
+
+  /// Puts a style together.
+  public init(pattern: UInt32, depth: Int) {
+    self.pattern = pattern
+    self.depth = depth
+  }
+}
+
 /// The DIAGNOSTIC part of the bucket malloc: a known pattern in free items, looked at when they are allocated again.
 ///
 /// FreeBSD 4 sys/kern/kern_malloc.c: the first 64 bytes of a freed item are filled with 0xdeadc0de. A word that differs
@@ -29,8 +48,12 @@ final class BucketDiagnostic {
   /// Modified items so far.
   private(set) var modifiedItems: UInt64 = 0
   private let backing: BackingBytes
+  private let trashStyle: BucketTrash
 
-  init(backing: BackingBytes) { self.backing = backing }
+  init(backing: BackingBytes, style: BucketTrash = .freeBSD) {
+    self.backing = backing
+    trashStyle = style
+  }
 
   /// Takes the finding, if there is one.
   func takeFinding() -> Finding? {
@@ -39,7 +62,7 @@ final class BucketDiagnostic {
   }
 
   private func words(at address: KernelAddress, size: Int) -> (UnsafeMutablePointer<UInt32>, Int)? {
-    let count = min(size, Self.depth)
+    let count = min(size, trashStyle.depth)
     guard address >= backing.start else { return nil }
     let offset = address.rawValue - backing.start.rawValue
     guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= UInt64(count) else { return nil }
@@ -49,7 +72,7 @@ final class BucketDiagnostic {
   /// Fills the start of a free item.
   func trash(_ address: KernelAddress, size: Int, type: Int) {
     guard let (word, count) = words(at: address, size: size) else { return }
-    for index in 0..<count { word[index] = Self.pattern }
+    for index in 0..<count { word[index] = trashStyle.pattern }
     word[1] = UInt32(truncatingIfNeeded: type &+ 1)
   }
 
@@ -57,7 +80,7 @@ final class BucketDiagnostic {
   func verify(_ address: KernelAddress, size: Int, requested: Int) {
     guard let (word, count) = words(at: address, size: size) else { return }
     let previous = Int(word[1]) - 1
-    for index in 0..<count where index != 1 && word[index] != Self.pattern {
+    for index in 0..<count where index != 1 && word[index] != trashStyle.pattern {
       modifiedItems += 1
       finding = Finding(
         word: index, address: address, requestedSize: requested, previousType: previous, value: word[index])

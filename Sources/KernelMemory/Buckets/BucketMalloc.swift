@@ -138,15 +138,19 @@ public final class BucketMalloc {
   ///   - map: where pages come from, below 2^24 pages.
   ///   - order: where a freed item goes.
   ///   - typeLimit: the limit of every type, bytes.
-  ///   - backing: the bytes behind the map; given, freed items are filled with 0xdeadc0de and verified at reuse as
+  ///   - backing: the bytes behind the map; given, freed items are filled with a pattern and verified at reuse as
   ///     DIAGNOSTIC does.
-  public init(map: WiredMap, order: FreeListOrder, typeLimit: Int, checkedBacking backing: BackingBytes? = nil) {
+  ///   - trash: what they are filled with.
+  public init(
+    map: WiredMap, order: FreeListOrder, typeLimit: Int, checkedBacking backing: BackingBytes? = nil,
+    trash: BucketTrash = .freeBSD
+  ) {
     let pages = map.space.capacityPages
     precondition(pages < 1 << 24, "BucketMalloc: \(pages) pages")
     self.map = map
     self.order = order
     self.typeLimit = typeLimit
-    diagnostic = backing.map { BucketDiagnostic(backing: $0) }
+    diagnostic = backing.map { BucketDiagnostic(backing: $0, style: trash) }
     buckets = .allocate(capacity: Self.classCount)
     buckets.initialize(repeating: Bucket(), count: Self.classCount)
     for index in 0..<Self.classCount {
