@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 import Connectathon
+import KernelMemory
 import KernelModel
 import RunStore
 import Testing
@@ -60,7 +61,9 @@ private func run(_ plan: RunPlan, interruptedAfter passes: Int = .max) throws ->
     #expect(try digest(1) != digest(2))
   }
 
-  @Test(arguments: ["freebsd-6", "freebsd-4"]) func theLedgerExplainsEveryByteAtEverySample(model: String) throws {
+  @Test(arguments: AllocatorRegistry.all.map { $0.identifier }) func theLedgerExplainsEveryByteAtEverySample(
+    model: String
+  ) throws {
     let outcome = try run(plan({ $0.model = model }, passes: 4))
     #expect(outcome.samples.map(\.clocks.passes) == [1, 2, 3, 4])
     for sample in outcome.samples { #expect(sample.ledger.total == sample.map.usedBytes) }

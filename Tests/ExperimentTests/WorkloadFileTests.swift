@@ -3,6 +3,7 @@
 
 import Experiment
 import Foundation
+import KernelMemory
 import KernelModel
 import Testing
 
@@ -80,7 +81,7 @@ private func message(_ text: String) -> String {
       ),
       (
         "name: x\nkernel:\n  model: freebsd-5",
-        "w.yaml:3: 'kernel.model': 'freebsd-5': expected one of freebsd-4, freebsd-6"
+        "w.yaml:3: 'kernel.model': 'freebsd-5': expected one of \(AllocatorRegistry.all.map { $0.identifier }.joined(separator: ", "))"
       ),
       ("name: x\nclient:\n  passes: 0", "w.yaml:3: 'client.passes': '0': expected an integer from 1 to 1000000000"),
       ("name: x\nclient:\n  flavour: sun", "w.yaml:3: 'client.flavour': 'sun': expected bsd or linux"),

@@ -87,7 +87,10 @@ extension AllocatorModel {
 /// The allocator models: a new one is one line here.
 public enum AllocatorRegistry {
   /// Every model, in the order in which `nfschurn models` lists them.
-  public static let all: [any AllocatorModel.Type] = [FreeBSD4.self, FreeBSD6.self]
+  public static let all: [any AllocatorModel.Type] = [
+    FreeBSD4.self, FreeBSD54.self, FreeBSD6.self, FreeBSD7.self, FreeBSD9.self, FreeBSD11.self, FreeBSD14.self,
+    OpenBSD39.self, NetBSD.self, Illumos.self, LinuxSLUB.self, DragonFly.self, XNU.self,
+  ]
 
   /// The model with this identifier.
   public static func model(named identifier: String) -> (any AllocatorModel.Type)? {
