@@ -61,7 +61,8 @@ let package = Package(
     .testTarget(name: "VerdictTests", dependencies: ["Verdict", "RunStore"]),
     .testTarget(
       name: "ExperimentTests",
-      dependencies: ["Experiment", "RunStore", "KernelModel", "KernelMemory", "NFS4Server", "Connectathon", "NFS4"]),
+      dependencies: ["Experiment", "RunStore", "KernelModel", "KernelMemory", "NFS4Server", "Connectathon", "NFS4"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "ReportTests", dependencies: ["Report", "Verdict", "RunStore"]),
     .testTarget(name: "EndToEndTests", dependencies: ["nfschurn"]),
   ],

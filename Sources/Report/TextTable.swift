@@ -2,21 +2,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 /// A table in plain text: columns as wide as their widest cell, numbers to the right.
-struct TextTable {
+public struct TextTable {
   private let header: [String]
   private let leftColumns: Set<Int>
   private var rows: [[String]] = []
 
   /// A table with these headings; the columns named in `left` are set to the left.
-  init(_ header: [String], left: Set<Int> = [0]) {
+  public init(_ header: [String], left: Set<Int> = [0]) {
     self.header = header
     leftColumns = left
   }
 
-  mutating func add(_ row: [String]) { rows.append(row) }
+  /// Adds a row.
+  public mutating func add(_ row: [String]) { rows.append(row) }
 
   /// The lines, each with `indent` blanks in front.
-  func lines(indent: Int = 2) -> [String] {
+  public func lines(indent: Int = 2) -> [String] {
     var widths = header.map(\.count)
     for row in rows {
       for (column, cell) in row.enumerated() where column < widths.count {

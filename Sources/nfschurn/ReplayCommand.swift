@@ -10,13 +10,19 @@ import RunStore
 /// `nfschurn replay`: a trace of allocation events on an allocator model.
 struct ReplayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "replay", abstract: "Plays a plain text trace of allocation events on an allocator model.",
+    commandName: "replay",
+    abstract: "Plays a text trace of allocation events, or a recording of a Linux kernel, on an allocator model.",
     discussion: """
       The first line of a trace is '# nfschurn-trace 1'. Lines: t NS, c CPU, m|n ID SIZE TYPE (may wait, may not), f ID, z ID ZONE, x ID,
       o NAME, p (a checkpoint), r (reclaim).
 
+      The first line of a recording, which scripts/record-kmem-trace makes, is '# nfschurn-kmem-trace 1'. It is played on linux-slub, on the
+      machine that it names, and compared cache by cache with the kernel's own /proc/slabinfo over the same interval: slabs at the start, growth,
+      growth of the model, error in slabs and in percent of the slabs at the end.
+
       EXAMPLE
         nfschurn replay events.trace --model freebsd-6 --map 48MiB --cpus 2
+        nfschurn replay kmem.trace --json -
       """)
 
   @Argument(help: "Trace file.")
@@ -35,6 +41,7 @@ struct ReplayCommand: ParsableCommand {
   func run() throws {
     let log = try common.logger("nfschurn.replay")
     let json = try common.json.map(JSONDestination.init)
+    if KmemTrace.isRecording(file) { return try replayRecording(to: json) }
     var machine = Workload(name: file)
     try kernel.apply(to: &machine)
     guard let type = AllocatorRegistry.model(named: machine.model) else {
@@ -61,6 +68,29 @@ struct ReplayCommand: ParsableCommand {
     try json?.write(
       ReplayDocument(outcome, model: machine.model, arch: machine.architecture.rawValue, cpus: machine.cpus))
     if outcome.failure != nil { throw CommandFailure.silent(.panicked) }
+  }
+
+  /// Plays a recording of a Linux kernel, which names its machine itself.
+  private func replayRecording(to json: JSONDestination?) throws(CommandFailure) {
+    if let model = kernel.model, model != LinuxSLUB.identifier {
+      throw .badInput("--model \(model): a recording of a Linux kernel is played on \(LinuxSLUB.identifier) alone")
+    }
+    let refused = [
+      ("--arch", kernel.arch), ("--map", kernel.map), ("--memory", kernel.memory), ("--cpus", kernel.cpus),
+      ("--zone", zone.first), ("--vmstat", vmstat ? "" : nil),
+    ]
+    for (option, value) in refused where value != nil {
+      throw .badInput("\(option): not for a recording of a Linux kernel, which says what machine it is of")
+    }
+    let outcome: KmemReplayOutcome
+    do throws(TraceError) {
+      var replay = try KmemReplay(KmemTrace.load(file), file: file)
+      outcome = try replay.run()
+    } catch {
+      throw .badInput(error)
+    }
+    if json?.isStandardOutput != true { KmemReplayText.print(outcome, file: file) }
+    try json?.write(KmemReplayDocument(outcome))
   }
 
   private func configuration(_ machine: Workload) -> ModelConfiguration {

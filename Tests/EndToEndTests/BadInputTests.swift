@@ -237,4 +237,22 @@ struct BadInputTests {
     #expect(done.output == "")
     #expect(done.errors.contains("Usage: nfschurn"))
   }
+
+  @Test("A recording of a Linux kernel is told by its first line, and refuses other models and machines")
+  func recordingOfALinuxKernel() throws {
+    let recording = "\(Installation.root)/Tests/ExperimentTests/Fixtures/kmem-6.18-x86_64-2cpu.trace"
+    try expectRefusal(
+      ["replay", recording, "--model", "freebsd-6"], naming: ["--model freebsd-6", "linux-slub"])
+    for option in [["--cpus", "2"], ["--map", "64MiB"], ["--memory", "1GiB"], ["--arch", "amd64"], ["--vmstat"]] {
+      try expectRefusal(["replay", recording] + option, naming: [option[0], "recording"])
+    }
+    let cut = scratch.path("cut.trace")
+    try "# nfschurn-kmem-trace 1\nkernel 6.18\n".write(toFile: cut, atomically: true, encoding: .utf8)
+    try expectRefusal(["replay", cut], naming: ["cut.trace:3: ", "end"])
+    let done = try Execution.successful(
+      Installation.binary, ["replay", recording, "--model", "linux-slub", "--json", "-"], in: scratch)
+    let document = try #require(try JSONSerialization.jsonObject(with: Data(done.output.utf8)) as? [String: Any])
+    let totals = try #require(document["totals"] as? [String: Any])
+    #expect(document["command"] as? String == "replay" && totals["growth"] as? Int == 105)
+  }
 }
