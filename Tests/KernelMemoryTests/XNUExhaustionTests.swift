@@ -13,7 +13,7 @@ struct XNUExhaustionTests {
     let type = model.mallocType(named: "temp")
     for _ in 0..<40 { _ = model.malloc(2048, type, .wait) }
     while model.zoneAlloc(vnode, .wait) != .null {}
-    let zone = model.zones.zones[model.objects.vnode]
+    let zone = model.zones.zones[vnode.index - XNU.mbufZones]
     #expect(
       model.failure
         == .panic(

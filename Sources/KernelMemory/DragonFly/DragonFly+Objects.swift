@@ -9,31 +9,27 @@ extension DragonFly {
   /// mbufs are malloc types there (recollection). The object caches (objcache) that stand before mbufs from 2005 on are
   /// not modelled: every mbuf is a malloc and a free.
   struct Objects {
-    let vmObject: Int
-    let mapEntry: Int
-    let pathBuffer: Int
-    let vnode: Int
-    let inodeType: MallocType
-    let nameCacheType: MallocType
-    let fileType: MallocType
-    let socketType: MallocType
-    let pcbType: MallocType
-    let mbufType: MallocType
-    let clusterType: MallocType
+    let table: ObjectTable
 
     init(zones: ZoneAllocator, slabs: SlabAllocator) {
-      vmObject = zones.create("VM OBJECT", size: DragonFly.objectBytes, growth: .pages(1), rounding: 16)
-      mapEntry = zones.create("MAP ENTRY", size: 64, growth: .pages(1), rounding: 16)
-      pathBuffer = zones.create("NAMEI", size: 1024, growth: .pages(2))
-      vnode = zones.create("VNODE", size: DragonFly.vnodeBytes, growth: .pages(5))
-      func type(_ name: String) -> MallocType { MallocType(index: slabs.register(name)) }
-      inodeType = type("FFS node")
-      nameCacheType = type("vfscache")
-      fileType = type("file")
-      socketType = type("socket")
-      pcbType = type("pcb")
-      mbufType = type("mbuf")
-      clusterType = type("mbufcl")
+      var table = ObjectTable(names: .addsLength)
+      let objectBytes = DragonFly.objectBytes
+      table.serve(.vmObject, zone: zones.create("VM OBJECT", size: objectBytes, growth: .pages(1), rounding: 16))
+      table.serve(.mapEntry, zone: zones.create("MAP ENTRY", size: 64, growth: .pages(1), rounding: 16))
+      table.serve(.pathBuffer, zone: zones.create("NAMEI", size: 1024, growth: .pages(2)))
+      table.serve(.vnode, zone: zones.create("VNODE", size: DragonFly.vnodeBytes, growth: .pages(5)))
+      func malloc(_ object: KernelObject, _ name: String, _ size: Int) {
+        table.serve(object, type: MallocType(index: slabs.register(name)), size: size)
+      }
+      malloc(.inode, "FFS node", 256)
+      // The name ends in a zero byte.
+      malloc(.nameCacheEntry, "vfscache", DragonFly.nameCacheHeader + 1)
+      malloc(.file, "file", 56)
+      malloc(.socket, "socket", 224)
+      malloc(.inpcb, "pcb", 544)
+      malloc(.mbuf, "mbuf", 256)
+      malloc(.mbufCluster, "mbufcl", 2048)
+      self.table = table
     }
   }
 
@@ -43,15 +39,7 @@ extension DragonFly {
   static let nameCacheHeader = 96
 
   /// The vm_zone zone that serves a FreeBSD 6 zone name; nil for what is a malloc type or embedded here.
-  public func zone(named canonical: String) -> ZoneID? {
-    switch canonical {
-    case "VNODE": ZoneID(index: objects.vnode)
-    case "VM OBJECT": ZoneID(index: objects.vmObject)
-    case "NAMEI": ZoneID(index: objects.pathBuffer)
-    case "MAP ENTRY": ZoneID(index: objects.mapEntry)
-    default: nil
-    }
-  }
+  public func zone(named canonical: String) -> ZoneID? { objects.table.zone(named: canonical) }
 
   /// Makes a vm_zone zone for a trace; nil for a size below 1 or above 1 MiB.
   ///
@@ -69,19 +57,6 @@ extension DragonFly {
   /// in FreeBSD 4, from which DragonFly stems (recollection). All sizes but those of mbufs and path buffers are
   /// recollection.
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
-    switch object {
-    case .vnode: .zone(ZoneID(index: objects.vnode))
-    case .vmObject: .zone(ZoneID(index: objects.vmObject))
-    case .pathBuffer: .zone(ZoneID(index: objects.pathBuffer))
-    case .mapEntry: .zone(ZoneID(index: objects.mapEntry))
-    case .inode: .malloc(objects.inodeType, size: 256)
-    case .nameCacheEntry: .malloc(objects.nameCacheType, size: Self.nameCacheHeader + min(max(nameLength, 0), 255) + 1)
-    case .file: .malloc(objects.fileType, size: 56)
-    case .socket: .malloc(objects.socketType, size: 224)
-    case .inpcb: .malloc(objects.pcbType, size: 544)
-    case .mbuf: .malloc(objects.mbufType, size: 256)
-    case .mbufCluster: .malloc(objects.clusterType, size: 2048)
-    case .dinode, .tcpcb, .credential: .embedded
-    }
+    objects.table.source(of: object, nameLength: nameLength)
   }
 }

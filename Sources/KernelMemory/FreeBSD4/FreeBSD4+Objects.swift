@@ -25,79 +25,45 @@ extension FreeBSD4 {
     /// Zones whose items lie in mb_map: mbuf and mbuf_cluster.
     static let mbufZones = 2
 
-    let vmObject: Int
-    let mapEntry: Int
-    let pathBuffer: Int
-    let vnode: Int
-    let socket: Int
-    let inpcb: Int
-    let mbuf: Int
-    let cluster: Int
     let kernelZoneCount: Int
-    let inodeType: MallocType
-    let nameCacheType: MallocType
-    let fileType: MallocType
+    let table: ObjectTable
 
     init(zones: ZoneAllocator, mbufs: ZoneAllocator, buckets: BucketMalloc, tuning: Tuning) {
+      var table = ObjectTable(names: .addsLength)
       // In the order in which a booting kernel creates them.
-      vmObject = zones.create("VM OBJECT", size: 96, growth: .pages(1), rounding: 16)
-      mapEntry = zones.create("MAP ENTRY", size: 48, growth: .pages(1), rounding: 16)
-      pathBuffer = zones.create("NAMEI", size: 1024, growth: .pages(2))
-      vnode = zones.create("VNODE", size: 192, growth: .pages(5))
-      socket = zones.create("socket", size: 192, growth: .reserved(items: tuning.maxSockets))
-      inpcb = zones.create("tcpcb", size: 544, growth: .reserved(items: tuning.maxSockets))
+      table.serve(.vmObject, zone: zones.create("VM OBJECT", size: 96, growth: .pages(1), rounding: 16))
+      table.serve(.mapEntry, zone: zones.create("MAP ENTRY", size: 48, growth: .pages(1), rounding: 16))
+      table.serve(.pathBuffer, zone: zones.create("NAMEI", size: 1024, growth: .pages(2)))
+      table.serve(.vnode, zone: zones.create("VNODE", size: 192, growth: .pages(5)))
+      table.serve(.socket, zone: zones.create("socket", size: 192, growth: .reserved(items: tuning.maxSockets)))
+      table.serve(.inpcb, zone: zones.create("tcpcb", size: 544, growth: .reserved(items: tuning.maxSockets)))
       kernelZoneCount = zones.names.count
       // m_mballoc and m_clalloc take a page when their list is empty. mbufs stop at nmbufs, so as not to dip into the
       // part of mb_map that is meant for clusters; clusters stop where the map is full (sys/kern/uipc_mbuf.c of 4.0;
       // recollection).
-      mbuf =
-        mbufs.create("mbuf", size: FreeBSD4.mbufSize, growth: .limited(items: tuning.mbufs), freeMinimum: 0)
-        + kernelZoneCount
-      cluster =
-        mbufs.create("mbuf_cluster", size: FreeBSD4.clusterSize, growth: .pages(1), freeMinimum: 0) + kernelZoneCount
-      inodeType = MallocType(index: buckets.register("FFS node"))
-      nameCacheType = MallocType(index: buckets.register("vfscache"))
-      fileType = MallocType(index: buckets.register("file"))
+      let mbuf = mbufs.create("mbuf", size: FreeBSD4.mbufSize, growth: .limited(items: tuning.mbufs), freeMinimum: 0)
+      let cluster = mbufs.create("mbuf_cluster", size: FreeBSD4.clusterSize, growth: .pages(1), freeMinimum: 0)
+      table.serve(.mbuf, zone: mbuf + kernelZoneCount)
+      table.serve(.mbufCluster, zone: cluster + kernelZoneCount)
+      func type(_ name: String) -> MallocType { MallocType(index: buckets.register(name)) }
+      table.serve(.inode, type: type("FFS node"), size: FreeBSD4.inodeSize)
+      table.serve(.nameCacheEntry, type: type("vfscache"), size: FreeBSD4.nameCacheHeader)
+      table.serve(.file, type: type("file"), size: FreeBSD4.fileSize)
+      self.table = table
     }
   }
 
   /// The zone that serves a FreeBSD 6 zone name; nil for what is a malloc type or embedded here (FFS inode, S VFS
   /// Cache, tcpcb).
-  public func zone(named canonical: String) -> ZoneID? {
-    switch canonical {
-    case "VNODE": ZoneID(index: objects.vnode)
-    case "VM OBJECT": ZoneID(index: objects.vmObject)
-    case "NAMEI": ZoneID(index: objects.pathBuffer)
-    case "MAP ENTRY": ZoneID(index: objects.mapEntry)
-    case "socket": ZoneID(index: objects.socket)
-    // The tcpcb of FreeBSD 6 lies inside this item and has no zone of its own.
-    case "inpcb": ZoneID(index: objects.inpcb)
-    case "mbuf": ZoneID(index: objects.mbuf)
-    case "mbuf_cluster": ZoneID(index: objects.cluster)
-    default: nil
-    }
-  }
+  ///
+  /// The tcpcb of FreeBSD 6 lies inside the item of "inpcb" and has no zone of its own.
+  public func zone(named canonical: String) -> ZoneID? { objects.table.zone(named: canonical) }
 
   /// Where a kernel object comes from.
   ///
   /// A credential is embedded: the NFS server keeps it inside its request descriptor (struct nfsrv_descript, nd_cr;
   /// recollection).
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
-    switch object {
-    case .vnode: .zone(ZoneID(index: objects.vnode))
-    case .vmObject: .zone(ZoneID(index: objects.vmObject))
-    case .inode: .malloc(objects.inodeType, size: Self.inodeSize)
-    case .dinode: .embedded
-    case .nameCacheEntry: .malloc(objects.nameCacheType, size: Self.nameCacheHeader + min(max(nameLength, 0), 255))
-    case .pathBuffer: .zone(ZoneID(index: objects.pathBuffer))
-    case .mbuf: .zone(ZoneID(index: objects.mbuf))
-    case .mbufCluster: .zone(ZoneID(index: objects.cluster))
-    case .socket: .zone(ZoneID(index: objects.socket))
-    case .inpcb: .zone(ZoneID(index: objects.inpcb))
-    case .tcpcb: .embedded
-    case .credential: .embedded
-    case .file: .malloc(objects.fileType, size: Self.fileSize)
-    case .mapEntry: .zone(ZoneID(index: objects.mapEntry))
-    }
+    objects.table.source(of: object, nameLength: nameLength)
   }
 }

@@ -11,40 +11,32 @@ extension Illumos {
   /// has its list of pages inside, so that dinode and VM object are embedded. A message block stands for an mbuf: a
   /// dblk_t with its data behind it, of the size class that holds 256 or 2048 bytes. TCP keeps its state in the conn_t.
   struct Objects {
-    let vnode: Int
-    let inode: Int
-    let smallBlock: Int
-    let largeBlock: Int
-    let socket: Int
-    let connection: Int
-    let credential: Int
-    let file: Int
-    let segment: Int
-    let pathCache: Int
-    let nameType: MallocType
-    let pathType: MallocType
     let bufferType: MallocType
+    let table: ObjectTable
 
     init(kmem: Kmem, types: MallocTypeTable, architecture: Architecture) {
       let wide = architecture == .amd64
-      func create(_ name: String, _ size: Int, align: Int = 0) -> Int {
+      var table = ObjectTable(names: .addsLength)
+      func create(_ object: KernelObject, _ name: String, _ size: Int, align: Int = 0) {
         let index = kmem.createCache(name, bufferSize: size, align: align, flags: [])
         kmem.enableMagazines(index)
-        return index
+        table.serve(object, zone: index)
       }
-      smallBlock = create(wide ? "streams_dblk_272" : "streams_dblk_256", wide ? 384 : 320, align: 64)
-      largeBlock = create(wide ? "streams_dblk_2576" : "streams_dblk_2640", wide ? 2688 : 2752, align: 64)
-      credential = create("cred_cache", wide ? 184 : 148)
-      segment = create("seg_cache", wide ? 96 : 56)
-      file = create("file_cache", wide ? 56 : 32)
-      vnode = create("vn_cache", wide ? 232 : 136)
-      inode = create("ufs_inode_cache", wide ? 464 : 368)
-      socket = create("sock_cache", wide ? 640 : 432)
-      connection = create("tcp_conn_cache", wide ? 1808 : 1212, align: 64)
-      nameType = MallocType(index: types.register("dnlc"))
-      pathType = MallocType(index: types.register("pathname"))
-      bufferType = MallocType(index: types.register("kmem_alloc by cache"))
-      pathCache = kmem.mallocCache(1024)
+      create(.mbuf, wide ? "streams_dblk_272" : "streams_dblk_256", wide ? 384 : 320, align: 64)
+      create(.mbufCluster, wide ? "streams_dblk_2576" : "streams_dblk_2640", wide ? 2688 : 2752, align: 64)
+      create(.credential, "cred_cache", wide ? 184 : 148)
+      create(.mapEntry, "seg_cache", wide ? 96 : 56)
+      create(.file, "file_cache", wide ? 56 : 32)
+      create(.vnode, "vn_cache", wide ? 232 : 136)
+      create(.inode, "ufs_inode_cache", wide ? 464 : 368)
+      create(.socket, "sock_cache", wide ? 640 : 432)
+      create(.tcpcb, "tcp_conn_cache", wide ? 1808 : 1212, align: 64)
+      func type(_ name: String) -> MallocType { MallocType(index: types.register(name)) }
+      table.serve(.nameCacheEntry, type: type("dnlc"), size: Illumos.nameCacheHeader(architecture))
+      table.serve(.pathBuffer, type: type("pathname"), size: 1024)
+      table.trace(.pathBuffer, zone: kmem.mallocCache(1024))
+      bufferType = type("kmem_alloc by cache")
+      self.table = table
     }
   }
 
@@ -52,37 +44,10 @@ extension Illumos {
   ///
   /// "FFS2 dinode" lies in "FFS inode", "VM OBJECT" in "VNODE", "inpcb" in "tcpcb"; entries of the name cache are
   /// kmem_alloc() of their length.
-  public func zone(named canonical: String) -> ZoneID? {
-    switch canonical {
-    case "VNODE": ZoneID(index: objects.vnode)
-    case "FFS inode": ZoneID(index: objects.inode)
-    case "NAMEI": ZoneID(index: objects.pathCache)
-    case "mbuf": ZoneID(index: objects.smallBlock)
-    case "mbuf_cluster": ZoneID(index: objects.largeBlock)
-    case "socket": ZoneID(index: objects.socket)
-    case "tcpcb": ZoneID(index: objects.connection)
-    case "Files": ZoneID(index: objects.file)
-    case "MAP ENTRY": ZoneID(index: objects.segment)
-    default: nil
-    }
-  }
+  public func zone(named canonical: String) -> ZoneID? { objects.table.zone(named: canonical) }
 
   /// Where a kernel object comes from.
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
-    switch object {
-    case .vnode: .zone(ZoneID(index: objects.vnode))
-    case .inode: .zone(ZoneID(index: objects.inode))
-    case .vmObject, .dinode, .inpcb: .embedded
-    case .nameCacheEntry:
-      .malloc(objects.nameType, size: Self.nameCacheHeader(architecture) + min(max(nameLength, 0), 255))
-    case .pathBuffer: .malloc(objects.pathType, size: 1024)
-    case .mbuf: .zone(ZoneID(index: objects.smallBlock))
-    case .mbufCluster: .zone(ZoneID(index: objects.largeBlock))
-    case .socket: .zone(ZoneID(index: objects.socket))
-    case .tcpcb: .zone(ZoneID(index: objects.connection))
-    case .credential: .zone(ZoneID(index: objects.credential))
-    case .file: .zone(ZoneID(index: objects.file))
-    case .mapEntry: .zone(ZoneID(index: objects.segment))
-    }
+    objects.table.source(of: object, nameLength: nameLength)
   }
 }

@@ -12,33 +12,32 @@ extension LinuxSLUB {
   struct Objects {
     let inode: Int
     let dentry: Int
-    let names: Int
-    let skbuff: Int
-    let socket: Int
-    let tcp: Int
-    let credential: Int
-    let file: Int
-    let area: Int
-    let dataCache: Int
     let dataType: MallocType
+    let table: ObjectTable
 
     init(slub: SLUB, types: MallocTypeTable, architecture: Architecture) {
       let wide = architecture == .amd64
       let line = SLUBLayout.Flags.cacheLineAligned
+      var table = ObjectTable()
+      func create(_ object: KernelObject, _ name: String, _ size: Int, _ flags: SLUBLayout.Flags) -> Int {
+        let index = slub.createCache(name, objectSize: size, align: 0, flags: flags)
+        table.serve(object, zone: index)
+        return index
+      }
       // In the order of their appearance in a booting kernel (measured).
-      area = slub.createCache("vm_area_struct", objectSize: wide ? 192 : 88, align: 0, flags: wide ? line : [])
-      credential = slub.createCache("cred_jar", objectSize: wide ? 184 : 128, align: 0, flags: line)
-      names = slub.createCache("names_cache", objectSize: 4096, align: 0, flags: line)
-      dentry = slub.createCache("dentry", objectSize: wide ? 192 : 132, align: 0, flags: [])
-      file = slub.createCache("filp", objectSize: wide ? 184 : 160, align: 0, flags: line)
-      skbuff = slub.createCache("skbuff_head_cache", objectSize: wide ? 224 : 176, align: 0, flags: line)
-      socket = slub.createCache(
-        "sock_inode_cache", objectSize: wide ? 768 : 416, align: 0, flags: [line, .constructed])
-      tcp = slub.createCache("TCP", objectSize: wide ? 2304 : 1216, align: 0, flags: [line, .constructed])
-      inode = slub.createCache(
-        "ext4_inode_cache", objectSize: wide ? 1120 : 640, align: 0, flags: .constructed)
-      dataCache = slub.mallocCache(2048)
+      _ = create(.mapEntry, "vm_area_struct", wide ? 192 : 88, wide ? line : [])
+      _ = create(.credential, "cred_jar", wide ? 184 : 128, line)
+      _ = create(.pathBuffer, "names_cache", 4096, line)
+      dentry = create(.nameCacheEntry, "dentry", wide ? 192 : 132, [])
+      _ = create(.file, "filp", wide ? 184 : 160, line)
+      _ = create(.mbuf, "skbuff_head_cache", wide ? 224 : 176, line)
+      _ = create(.socket, "sock_inode_cache", wide ? 768 : 416, [line, .constructed])
+      _ = create(.tcpcb, "TCP", wide ? 2304 : 1216, [line, .constructed])
+      inode = create(.vnode, "ext4_inode_cache", wide ? 1120 : 640, .constructed)
       dataType = MallocType(index: types.register("skb data"))
+      table.serve(.mbufCluster, type: dataType, size: 2048)
+      table.trace(.mbufCluster, zone: slub.mallocCache(2048))
+      self.table = table
     }
   }
 
@@ -46,38 +45,13 @@ extension LinuxSLUB {
   ///
   /// "FFS inode", "FFS2 dinode" and "VM OBJECT" lie in the inode that "VNODE" gives; "inpcb" lies in the object of
   /// "tcpcb".
-  public func zone(named canonical: String) -> ZoneID? {
-    switch canonical {
-    case "VNODE": ZoneID(index: objects.inode)
-    case "S VFS Cache", "L VFS Cache": ZoneID(index: objects.dentry)
-    case "NAMEI": ZoneID(index: objects.names)
-    case "mbuf": ZoneID(index: objects.skbuff)
-    case "mbuf_cluster": ZoneID(index: objects.dataCache)
-    case "socket": ZoneID(index: objects.socket)
-    case "tcpcb": ZoneID(index: objects.tcp)
-    case "Files": ZoneID(index: objects.file)
-    case "MAP ENTRY": ZoneID(index: objects.area)
-    default: nil
-    }
-  }
+  public func zone(named canonical: String) -> ZoneID? { objects.table.zone(named: canonical) }
 
   /// Where a kernel object comes from.
   ///
   /// A dentry holds names of up to 40 bytes on x86_64 (36 on i386); the kmalloc() that the kernel makes for a longer one
   /// is not modelled, for one object has one source.
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
-    switch object {
-    case .vnode: .zone(ZoneID(index: objects.inode))
-    case .vmObject, .inode, .dinode, .inpcb: .embedded
-    case .nameCacheEntry: .zone(ZoneID(index: objects.dentry))
-    case .pathBuffer: .zone(ZoneID(index: objects.names))
-    case .mbuf: .zone(ZoneID(index: objects.skbuff))
-    case .mbufCluster: .malloc(objects.dataType, size: 2048)
-    case .socket: .zone(ZoneID(index: objects.socket))
-    case .tcpcb: .zone(ZoneID(index: objects.tcp))
-    case .credential: .zone(ZoneID(index: objects.credential))
-    case .file: .zone(ZoneID(index: objects.file))
-    case .mapEntry: .zone(ZoneID(index: objects.area))
-    }
+    objects.table.source(of: object, nameLength: nameLength)
   }
 }

@@ -13,49 +13,42 @@ extension NetBSD {
   struct Objects {
     let header: Int
     let group: Int
-    let mbuf: Int
     let cluster: Int
-    let mapEntry: Int
-    let file: Int
-    let credential: Int
-    let pathBuffer: Int
-    let vnode: Int
-    let nameCache: Int
-    let inode: Int
-    let dinode: Int
-    let socket: Int
-    let inpcb: Int
-    let tcpcb: Int
-
     /// The pools that have a cache.
-    var cached: [Int] {
-      [mbuf, cluster, mapEntry, file, credential, pathBuffer, vnode, nameCache, inode, dinode, socket]
-    }
+    let cached: [Int]
+    let table: ObjectTable
 
     init(pools: PoolAllocator, tuning: Tuning) {
       let plain = tuning.usesKernelMap ? 1 : 0
       let header = pools.create("phpool-0", size: NetBSD.poolStyle.headerBytes, headerPool: nil, isInternal: true)
-      func create(_ name: String, _ size: Int, source: Int) -> Int {
-        pools.create(name, size: size, source: source, headerPool: header)
+      var table = ObjectTable(names: .atMost(NetBSD.longestCachedName))
+      var cached: [Int] = []
+      func create(_ object: KernelObject, _ name: String, _ size: Int, source: Int, isCached: Bool = true) -> Int {
+        let pool = pools.create(name, size: size, source: source, headerPool: header)
+        table.serve(object, zone: pool)
+        if isCached { cached.append(pool) }
+        return pool
       }
       self.header = header
       group = pools.create(
         "pcgnormal", size: NetBSD.groupBytes, alignment: NetBSD.groupAlignment, headerPool: header, isInternal: true)
-      mbuf = create("mbpl", 256, source: 0)
-      cluster = create("mclpl", 2048, source: 0)
+      let mbuf = create(.mbuf, "mbpl", 256, source: 0)
+      cluster = create(.mbufCluster, "mclpl", 2048, source: 0)
       pools.setLowWater(mbuf, items: tuning.mbufLowWater)
       pools.setLowWater(cluster, items: tuning.clusterLowWater)
-      mapEntry = create("vmmpepl", 72, source: plain)
-      file = create("file", 64, source: plain)
-      credential = create("kcredpl", 128, source: plain)
-      pathBuffer = create("pnbufpl", 1024, source: plain)
-      vnode = create("vnodepl", 216, source: plain)
-      nameCache = create("ncache", 80, source: plain)
-      inode = create("ffsino", 184, source: plain)
-      dinode = create("ffsdino1", 128, source: plain)
-      socket = create("socket", 300, source: 0)
-      inpcb = create("inpcbpl", 196, source: 0)
-      tcpcb = create("tcpcbpl", 504, source: 0)
+      _ = create(.mapEntry, "vmmpepl", 72, source: plain)
+      _ = create(.file, "file", 64, source: plain)
+      _ = create(.credential, "kcredpl", 128, source: plain)
+      _ = create(.pathBuffer, "pnbufpl", 1024, source: plain)
+      _ = create(.vnode, "vnodepl", 216, source: plain)
+      _ = create(.nameCacheEntry, "ncache", 80, source: plain)
+      _ = create(.inode, "ffsino", 184, source: plain)
+      _ = create(.dinode, "ffsdino1", 128, source: plain)
+      _ = create(.socket, "socket", 300, source: 0)
+      _ = create(.inpcb, "inpcbpl", 196, source: 0, isCached: false)
+      _ = create(.tcpcb, "tcpcbpl", 504, source: 0, isCached: false)
+      self.cached = cached
+      self.table = table
     }
   }
 
@@ -73,44 +66,12 @@ extension NetBSD {
   }
 
   /// The pool that serves a FreeBSD 6 zone name; nil for what is no pool here (VM OBJECT, L VFS Cache).
-  public func zone(named canonical: String) -> ZoneID? {
-    switch canonical {
-    case "VNODE": ZoneID(index: objects.vnode)
-    case "FFS inode": ZoneID(index: objects.inode)
-    case "FFS1 dinode", "FFS2 dinode": ZoneID(index: objects.dinode)
-    case "S VFS Cache": ZoneID(index: objects.nameCache)
-    case "NAMEI": ZoneID(index: objects.pathBuffer)
-    case "mbuf": ZoneID(index: objects.mbuf)
-    case "mbuf_cluster": ZoneID(index: objects.cluster)
-    case "socket": ZoneID(index: objects.socket)
-    case "inpcb": ZoneID(index: objects.inpcb)
-    case "tcpcb": ZoneID(index: objects.tcpcb)
-    case "Files": ZoneID(index: objects.file)
-    case "MAP ENTRY": ZoneID(index: objects.mapEntry)
-    default: nil
-    }
-  }
+  public func zone(named canonical: String) -> ZoneID? { objects.table.zone(named: canonical) }
 
   /// Where a kernel object comes from: all are items of pools.
   ///
   /// A name of more than 31 bytes is not entered in the name cache, so that nothing is allocated for it.
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
-    switch object {
-    case .vnode: .zone(ZoneID(index: objects.vnode))
-    case .vmObject: .embedded
-    case .inode: .zone(ZoneID(index: objects.inode))
-    case .dinode: .zone(ZoneID(index: objects.dinode))
-    case .nameCacheEntry:
-      nameLength <= Self.longestCachedName ? .zone(ZoneID(index: objects.nameCache)) : .embedded
-    case .pathBuffer: .zone(ZoneID(index: objects.pathBuffer))
-    case .mbuf: .zone(ZoneID(index: objects.mbuf))
-    case .mbufCluster: .zone(ZoneID(index: objects.cluster))
-    case .socket: .zone(ZoneID(index: objects.socket))
-    case .inpcb: .zone(ZoneID(index: objects.inpcb))
-    case .tcpcb: .zone(ZoneID(index: objects.tcpcb))
-    case .credential: .zone(ZoneID(index: objects.credential))
-    case .file: .zone(ZoneID(index: objects.file))
-    case .mapEntry: .zone(ZoneID(index: objects.mapEntry))
-    }
+    objects.table.source(of: object, nameLength: nameLength)
   }
 }

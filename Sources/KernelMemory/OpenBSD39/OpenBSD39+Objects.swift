@@ -12,44 +12,37 @@ extension OpenBSD39 {
   /// file systems were. struct ucred comes from a pool (recollection). UVM objects lie inside vnodes.
   struct Objects {
     let header: Int
-    let mapEntry: Int
-    let mbuf: Int
     let cluster: Int
-    let file: Int
-    let credential: Int
-    let vnode: Int
-    let pathBuffer: Int
-    let nameCache: Int
-    let inode: Int
-    let dinode: Int
-    let socket: Int
-    let inpcb: Int
-    let tcpcb: Int
+    let table: ObjectTable
 
     init(pools: PoolAllocator, architecture: Architecture, tuning: Tuning) {
       let is64 = architecture == .amd64
       // pool_init() of the first pool creates the pool of headers and puts it on the list first.
       let header = pools.create("phpool", size: is64 ? 64 : 32, headerPool: nil, isInternal: true)
-      func create(_ name: String, _ size: Int, _ size64: Int) -> Int {
-        pools.create(name, size: is64 ? size64 : size, headerPool: header)
+      var table = ObjectTable(names: .atMost(OpenBSD39.longestCachedName))
+      func create(_ object: KernelObject, _ name: String, _ size: Int, _ size64: Int) -> Int {
+        let pool = pools.create(name, size: is64 ? size64 : size, headerPool: header)
+        table.serve(object, zone: pool)
+        return pool
       }
       self.header = header
       // In the order in which a booting kernel creates them.
-      mapEntry = create("vmmpepl", 88, 144)
-      mbuf = create("mbpl", 256, 256)
-      cluster = create("mclpl", 2048, 2048)
+      _ = create(.mapEntry, "vmmpepl", 88, 144)
+      let mbuf = create(.mbuf, "mbpl", 256, 256)
+      cluster = create(.mbufCluster, "mclpl", 2048, 2048)
       pools.setLowWater(mbuf, items: tuning.mbufLowWater)
       pools.setLowWater(cluster, items: tuning.clusterLowWater)
-      file = create("filepl", 88, 136)
-      credential = create("ucredpl", 80, 80)
-      vnode = create("vnodes", 156, 256)
-      pathBuffer = create("namei", 1024, 1024)
-      nameCache = create("nchpl", 72, 112)
-      inode = create("ffsino", 184, 240)
-      dinode = create("dino1pl", 128, 128)
-      socket = create("sockpl", 212, 352)
-      inpcb = create("inpcbpl", 216, 336)
-      tcpcb = create("tcpcbpl", 400, 560)
+      _ = create(.file, "filepl", 88, 136)
+      _ = create(.credential, "ucredpl", 80, 80)
+      _ = create(.vnode, "vnodes", 156, 256)
+      _ = create(.pathBuffer, "namei", 1024, 1024)
+      _ = create(.nameCacheEntry, "nchpl", 72, 112)
+      _ = create(.inode, "ffsino", 184, 240)
+      _ = create(.dinode, "dino1pl", 128, 128)
+      _ = create(.socket, "sockpl", 212, 352)
+      _ = create(.inpcb, "inpcbpl", 216, 336)
+      _ = create(.tcpcb, "tcpcbpl", 400, 560)
+      self.table = table
     }
   }
 
@@ -65,44 +58,12 @@ extension OpenBSD39 {
   }
 
   /// The pool that serves a FreeBSD 6 zone name; nil for what is no pool here (VM OBJECT, L VFS Cache).
-  public func zone(named canonical: String) -> ZoneID? {
-    switch canonical {
-    case "VNODE": ZoneID(index: objects.vnode)
-    case "FFS inode": ZoneID(index: objects.inode)
-    case "FFS1 dinode", "FFS2 dinode": ZoneID(index: objects.dinode)
-    case "S VFS Cache": ZoneID(index: objects.nameCache)
-    case "NAMEI": ZoneID(index: objects.pathBuffer)
-    case "mbuf": ZoneID(index: objects.mbuf)
-    case "mbuf_cluster": ZoneID(index: objects.cluster)
-    case "socket": ZoneID(index: objects.socket)
-    case "inpcb": ZoneID(index: objects.inpcb)
-    case "tcpcb": ZoneID(index: objects.tcpcb)
-    case "Files": ZoneID(index: objects.file)
-    case "MAP ENTRY": ZoneID(index: objects.mapEntry)
-    default: nil
-    }
-  }
+  public func zone(named canonical: String) -> ZoneID? { objects.table.zone(named: canonical) }
 
   /// Where a kernel object comes from: all are items of pools.
   ///
   /// A name of more than 31 bytes is not entered in the name cache, so that nothing is allocated for it.
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
-    switch object {
-    case .vnode: .zone(ZoneID(index: objects.vnode))
-    case .vmObject: .embedded
-    case .inode: .zone(ZoneID(index: objects.inode))
-    case .dinode: .zone(ZoneID(index: objects.dinode))
-    case .nameCacheEntry:
-      nameLength <= Self.longestCachedName ? .zone(ZoneID(index: objects.nameCache)) : .embedded
-    case .pathBuffer: .zone(ZoneID(index: objects.pathBuffer))
-    case .mbuf: .zone(ZoneID(index: objects.mbuf))
-    case .mbufCluster: .zone(ZoneID(index: objects.cluster))
-    case .socket: .zone(ZoneID(index: objects.socket))
-    case .inpcb: .zone(ZoneID(index: objects.inpcb))
-    case .tcpcb: .zone(ZoneID(index: objects.tcpcb))
-    case .credential: .zone(ZoneID(index: objects.credential))
-    case .file: .zone(ZoneID(index: objects.file))
-    case .mapEntry: .zone(ZoneID(index: objects.mapEntry))
-    }
+    objects.table.source(of: object, nameLength: nameLength)
   }
 }

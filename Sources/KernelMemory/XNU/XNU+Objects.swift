@@ -7,60 +7,37 @@ extension XNU {
   ///
   /// A name-cache entry shares its name with others in a string table, so that its size does not depend on the name.
   struct Objects {
-    let vmObject: Int
-    let mapEntry: Int
-    let pathBuffer: Int
-    let vnode: Int
-    let inode: Int
-    let nameCache: Int
-    let socket: Int
-    let inpcb: Int
-    let tcpcb: Int
-    let file: Int
-    let credential: Int
+    let table: ObjectTable
 
     init(zones: ZoneMapAllocator, architecture: Architecture) {
       let is64 = architecture == .amd64
-      func zone(_ name: String, _ small: Int, _ large: Int) -> Int {
-        zones.create(name, size: is64 ? large : small, maximum: 1 << 20)
+      var table = ObjectTable()
+      table.serve(.mbuf, zone: 0)
+      table.serve(.mbufCluster, zone: 1)
+      func create(_ object: KernelObject, _ name: String, _ small: Int, _ large: Int) {
+        let zone = zones.create(name, size: is64 ? large : small, maximum: 1 << 20)
+        table.serve(object, zone: zone + XNU.mbufZones)
       }
-      vmObject = zone("vm objects", 152, 240)
-      mapEntry = zone("VM map entries", 56, 80)
-      pathBuffer = zone("namei", 1024, 1024)
-      vnode = zone("vnodes", 144, 248)
-      inode = zone("HFS node", 208, 304)
-      nameCache = zone("namecache", 56, 104)
-      socket = zone("socket", 404, 640)
-      inpcb = zone("inpcb", 256, 392)
-      tcpcb = zone("tcpcb", 664, 1000)
-      file = zone("fileglob", 56, 96)
-      credential = zone("cred", 120, 152)
+      create(.vmObject, "vm objects", 152, 240)
+      create(.mapEntry, "VM map entries", 56, 80)
+      create(.pathBuffer, "namei", 1024, 1024)
+      create(.vnode, "vnodes", 144, 248)
+      create(.inode, "HFS node", 208, 304)
+      create(.nameCacheEntry, "namecache", 56, 104)
+      create(.socket, "socket", 404, 640)
+      create(.inpcb, "inpcb", 256, 392)
+      create(.tcpcb, "tcpcb", 664, 1000)
+      create(.file, "fileglob", 56, 96)
+      create(.credential, "cred", 120, 152)
+      self.table = table
     }
   }
 
   /// Zones before those of zone_map in the order of handles: mbuf and mbuf_cluster of mb_map.
   static let mbufZones = 2
 
-  private func handle(_ zone: Int) -> ZoneID { ZoneID(index: zone + Self.mbufZones) }
-
   /// The zone that serves a FreeBSD 6 zone name; nil for what has none here (FFS2 dinode lies in its inode).
-  public func zone(named canonical: String) -> ZoneID? {
-    switch canonical {
-    case "VNODE": handle(objects.vnode)
-    case "VM OBJECT": handle(objects.vmObject)
-    case "NAMEI": handle(objects.pathBuffer)
-    case "MAP ENTRY": handle(objects.mapEntry)
-    case "FFS inode": handle(objects.inode)
-    case "S VFS Cache", "L VFS Cache": handle(objects.nameCache)
-    case "socket": handle(objects.socket)
-    case "inpcb": handle(objects.inpcb)
-    case "tcpcb": handle(objects.tcpcb)
-    case "Files": handle(objects.file)
-    case "mbuf": ZoneID(index: 0)
-    case "mbuf_cluster": ZoneID(index: 1)
-    default: nil
-    }
-  }
+  public func zone(named canonical: String) -> ZoneID? { objects.table.zone(named: canonical) }
 
   /// A zone of zone_map for a trace; nil for a size below 1 or above 32 KiB, or where 255 zones exist.
   ///
@@ -69,26 +46,11 @@ extension XNU {
     guard size > 0, size <= ZoneMapAllocator.largestChunk * kernelPageSize,
       zones.names.count < ZoneMapAllocator.capacity - 1
     else { return nil }
-    return handle(zones.create(name, size: size, maximum: 1 << 20, isCollectable: !noFree))
+    return ZoneID(index: zones.create(name, size: size, maximum: 1 << 20, isCollectable: !noFree) + Self.mbufZones)
   }
 
   /// Where a kernel object comes from.
   public func source(of object: KernelObject, nameLength: Int) -> ObjectSource {
-    switch object {
-    case .vnode: .zone(handle(objects.vnode))
-    case .vmObject: .zone(handle(objects.vmObject))
-    case .inode: .zone(handle(objects.inode))
-    case .dinode: .embedded
-    case .nameCacheEntry: .zone(handle(objects.nameCache))
-    case .pathBuffer: .zone(handle(objects.pathBuffer))
-    case .mbuf: .zone(ZoneID(index: 0))
-    case .mbufCluster: .zone(ZoneID(index: 1))
-    case .socket: .zone(handle(objects.socket))
-    case .inpcb: .zone(handle(objects.inpcb))
-    case .tcpcb: .zone(handle(objects.tcpcb))
-    case .credential: .zone(handle(objects.credential))
-    case .file: .zone(handle(objects.file))
-    case .mapEntry: .zone(handle(objects.mapEntry))
-    }
+    objects.table.source(of: object, nameLength: nameLength)
   }
 }
