@@ -15,6 +15,9 @@ enum TextColumn {
     return text + String(repeating: " ", count: max(0, width - text.utf8.count))
   }
 
+  /// KiB, rounded up, as vmstat's (x + 1023) / 1024.
+  static func kilobytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
+
   /// `%lx` behind 0x.
   static func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 }

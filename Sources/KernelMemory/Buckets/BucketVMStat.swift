@@ -1,34 +1,51 @@
 // This source file is part of the nfschurn project.
 // SPDX-License-Identifier: BSD-2-Clause
 
-/// The malloc tables of `vmstat -m` as OpenBSD and NetBSD print them: sizes as plain numbers.
+/// The malloc tables of `vmstat -m` as FreeBSD 4, OpenBSD and NetBSD print them.
 ///
-/// usr.bin/vmstat/vmstat.c of both, domem(), the generation with 32-bit counters.
+/// usr.bin/vmstat/vmstat.c of the three, domem(), the generation with 32-bit counters. FreeBSD 4 writes sizes from 1024
+/// on in K, the others as plain numbers.
 struct BucketVMStat {
+  /// The heading of the table by size; its first column is as wide as ``sizeWidth``.
+  var sizeHeading: String
+  /// Width of a size, characters.
+  var sizeWidth: Int
+  /// Sizes from 1024 on are in K.
+  var shortensSizes = false
+  /// Width of the name of a type, characters.
+  var nameWidth: Int
+  /// Column at which the list of types wraps.
+  var lineLength: Int
   /// The two heading lines of the table by type.
   var typeHeading: String
   /// The heading of the totals.
   var totalsHeading: String
   /// What follows the totals.
   var ending: String
-  /// What is printed where nothing was ever allocated; NetBSD's goes to the standard error.
-  var nothingGathered: String
+  /// What is printed where nothing was ever allocated; NetBSD's goes to the standard error, FreeBSD prints empty
+  /// tables.
+  var nothingGathered: String?
 
+  /// FreeBSD 4.
+  static let freeBSD = BucketVMStat(
+    sizeHeading: "Size", sizeWidth: 4, shortensSizes: true, nameWidth: 13, lineLength: 79,
+    typeHeading: "\nMemory statistics by type                          Type  Kern\n"
+      + "        Type  InUse MemUse HighUse  Limit Requests Limit Limit Size(s)\n",
+    totalsHeading: "\nMemory Totals:  In Use    Free    Requests\n", ending: "", nothingGathered: nil)
   /// OpenBSD.
   static let openBSD = BucketVMStat(
+    sizeHeading: "    Size", sizeWidth: 8, nameWidth: 14, lineLength: 80,
     typeHeading: "\nMemory statistics by type                           Type  Kern\n"
       + "          Type InUse MemUse HighUse  Limit Requests Limit Limit Size(s)\n",
     totalsHeading: "\nMemory Totals:  In Use    Free    Requests\n", ending: "",
     nothingGathered: "Kmem statistics are not being gathered by the kernel.\n")
   /// NetBSD.
   static let netBSD = BucketVMStat(
+    sizeHeading: "    Size", sizeWidth: 8, nameWidth: 14, lineLength: 80,
     typeHeading: "\nMemory statistics by type                        Type  Kern\n"
       + "         Type  InUse MemUse HighUse  Limit Requests Limit Limit Size(s)\n",
     totalsHeading: "\nMemory totals:  In Use    Free    Requests\n", ending: "\n",
     nothingGathered: "vmstat: Kmem statistics are not being gathered by the kernel.\n")
-
-  /// Column at which the list of types wraps.
-  private static let lineLength = 80
 
   /// The three tables and the totals, or what is printed where nothing was ever allocated.
   ///
@@ -38,15 +55,15 @@ struct BucketVMStat {
   /// - Returns: the lines.
   func text(_ malloc: BucketMalloc, order: [Int]) -> String {
     let rows = malloc.bucketStatistics().filter { $0.requests > 0 }
-    guard !rows.isEmpty else { return nothingGathered }
+    if rows.isEmpty, let nothingGathered { return nothingGathered }
     let types = order.filter { malloc.types[$0].calls > 0 }
     var text = "Memory statistics by bucket size\n"
-    text += "    Size   In Use   Free   Requests  HighWater  Couldfree\n"
+    text += "\(sizeHeading)   In Use   Free   Requests  HighWater  Couldfree\n"
     for row in rows {
-      text += "\(pad(row.size, 8)) \(pad(row.used, 8)) \(pad(row.free, 6)) \(pad(row.requests, 10))"
+      text += "\(sizeColumn(row.size)) \(pad(row.used, 8)) \(pad(row.free, 6)) \(pad(row.requests, 10))"
       text += " \(pad(row.highWater, 7)) \(pad(row.couldFree, 10))\n"
     }
-    text += "\nMemory usage type by bucket size\n    Size  Type(s)\n"
+    text += "\nMemory usage type by bucket size\n\(sizeHeading)  Type(s)\n"
     for row in rows { text += typesLine(row.size, types, malloc) }
 
     text += typeHeading
@@ -54,7 +71,7 @@ struct BucketVMStat {
     var requests: UInt64 = 0
     for index in types {
       let type = malloc.types[index]
-      text += pad(malloc.typeNames[index], 14)
+      text += pad(malloc.typeNames[index], nameWidth)
       text += "\(pad(type.inUse, 6))\(pad(kilobytes(type.bytes), 6))K\(pad(kilobytes(type.highUse), 7))K"
       text += "\(pad(kilobytes(malloc.typeLimit), 6))K\(pad(type.calls, 9))"
       text += "\(pad(type.limitBlocks, 5))\(pad(type.mapBlocks, 6))\(sizesList(type.sizes))\n"
@@ -75,8 +92,8 @@ struct BucketVMStat {
     for index in types where malloc.types[index].sizes & UInt64(size / 16) != 0 {
       let name = malloc.typeNames[index]
       length += 2 + name.utf8.count
-      line += isFirst ? "\(pad(size, 8))  \(name)" : ","
-      if length >= Self.lineLength {
+      line += isFirst ? "\(sizeColumn(size))  \(name)" : ","
+      if length >= lineLength {
         line += "\n\t "
         length = 10 + name.utf8.count
       }
@@ -89,16 +106,16 @@ struct BucketVMStat {
   private func sizesList(_ sizes: UInt64) -> String {
     var text = ""
     for index in 0..<BucketMalloc.classCount where sizes >> UInt64(index) & 1 != 0 {
-      text += (text.isEmpty ? "  " : ",") + String(16 << index)
+      text += (text.isEmpty ? "  " : ",") + sizeText(16 << index)
     }
     return text
   }
 
-  /// Rounded up, as vmstat's (x + 1023) / 1024.
-  private func kilobytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
+  private func sizeText(_ size: Int) -> String { shortensSizes && size >= 1024 ? "\(size >> 10)K" : "\(size)" }
 
-  private func pad(_ value: some CustomStringConvertible, _ width: Int) -> String {
-    let text = value.description
-    return String(repeating: " ", count: max(0, width - text.utf8.count)) + text
-  }
+  private func sizeColumn(_ size: Int) -> String { pad(sizeText(size), sizeWidth) }
+
+  private func kilobytes(_ bytes: Int) -> Int { TextColumn.kilobytes(bytes) }
+
+  private func pad(_ value: some CustomStringConvertible, _ width: Int) -> String { TextColumn.right(value, width) }
 }
