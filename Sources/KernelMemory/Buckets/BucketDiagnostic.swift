@@ -63,10 +63,8 @@ final class BucketDiagnostic {
 
   private func words(at address: KernelAddress, size: Int) -> (UnsafeMutablePointer<UInt32>, Int)? {
     let count = min(size, trashStyle.depth)
-    guard address >= backing.start else { return nil }
-    let offset = address.rawValue - backing.start.rawValue
-    guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= UInt64(count) else { return nil }
-    return ((backing.base + Int(offset)).assumingMemoryBound(to: UInt32.self), count / 4)
+    guard let bytes = backing.bytes(at: address, count: count) else { return nil }
+    return (bytes.assumingMemoryBound(to: UInt32.self), count / 4)
   }
 
   /// Fills the start of a free item.

@@ -34,10 +34,7 @@ final class SlabDiagnostic {
   }
 
   private func words(at address: KernelAddress, bytes: Int) -> UnsafeMutablePointer<UInt32>? {
-    guard address >= backing.start else { return nil }
-    let offset = address.rawValue - backing.start.rawValue
-    guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= UInt64(bytes) else { return nil }
-    return (backing.base + Int(offset)).assumingMemoryBound(to: UInt32.self)
+    backing.bytes(at: address, count: bytes)?.assumingMemoryBound(to: UInt32.self)
   }
 
   /// Fills a freed chunk and writes its link.

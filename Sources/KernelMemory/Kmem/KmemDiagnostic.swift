@@ -20,19 +20,12 @@ final class KmemDiagnostic {
 
   init(backing: BackingBytes) { self.backing = backing }
 
-  private func bytes(_ address: KernelAddress, _ count: Int) -> UnsafeMutableRawPointer? {
-    guard address >= backing.start else { return nil }
-    let offset = address.rawValue - backing.start.rawValue
-    guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= UInt64(count) else { return nil }
-    return backing.base + Int(offset)
-  }
-
   /// copy_pattern of a free buffer.
   func fill(_ address: KernelAddress, count: Int) { copy(Self.free, address, count) }
 
   private func copy(_ pattern: UInt64, _ address: KernelAddress, _ count: Int) {
     let count = min(count, Self.depth)
-    guard let base = bytes(address, count) else { return }
+    guard let base = backing.bytes(at: address, count: count) else { return }
     for offset in stride(from: 0, through: count - 8, by: 8) {
       base.storeBytes(of: pattern, toByteOffset: offset, as: UInt64.self)
     }
@@ -41,7 +34,7 @@ final class KmemDiagnostic {
   /// verify_pattern: the first word of a free buffer that was written to.
   func verifyPattern(_ address: KernelAddress, count: Int) -> KmemError? {
     let count = min(count, Self.depth)
-    guard let base = bytes(address, count) else { return nil }
+    guard let base = backing.bytes(at: address, count: count) else { return nil }
     for offset in stride(from: 0, through: count - 8, by: 8) {
       let word = base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
       if word != Self.free { return .modified(offset: offset, value: word) }
@@ -53,7 +46,7 @@ final class KmemDiagnostic {
   func allocate(_ address: KernelAddress, count: Int, asked: Int) -> KmemError? {
     if let found = verifyPattern(address, count: count) { return found }
     copy(Self.uninitialized, address, count)
-    if asked < count, let base = bytes(address, count) {
+    if asked < count, let base = backing.bytes(at: address, count: count) {
       base.storeBytes(of: Self.redzone, toByteOffset: asked, as: UInt8.self)
     }
     return nil
@@ -61,7 +54,7 @@ final class KmemDiagnostic {
 
   /// A free: the mark is looked at.
   func free(_ address: KernelAddress, count: Int, asked: Int) -> KmemError? {
-    guard asked < count, let base = bytes(address, count) else { return nil }
+    guard asked < count, let base = backing.bytes(at: address, count: count) else { return nil }
     return base.load(fromByteOffset: asked, as: UInt8.self) == Self.redzone ? nil : .redzone
   }
 }

@@ -19,6 +19,15 @@ public struct BackingBytes {
     self.start = start
     self.count = count
   }
+
+  /// Where the `count` bytes from an address on lie; nil where any of them has none.
+  @inline(__always)
+  func bytes(at address: KernelAddress, count: Int) -> UnsafeMutableRawPointer? {
+    guard address >= start else { return nil }
+    let offset = address.rawValue - start.rawValue
+    guard offset <= UInt64(self.count), UInt64(self.count) - offset >= UInt64(count) else { return nil }
+    return base + Int(offset)
+  }
 }
 
 /// How an allocator model is set up.
@@ -50,4 +59,27 @@ public struct ModelConfiguration {
 
   /// Defaults for a machine with this much memory in bytes.
   public init(physicalMemory: Int) { self.physicalMemory = physicalMemory }
+}
+
+extension ModelConfiguration {
+  /// Checks what the models have in common, in this order: architecture, processors, physical memory, size of the map.
+  ///
+  /// - Parameters:
+  ///   - model: the identifier of the model.
+  ///   - architecture: the one that it is built for; nil for both.
+  ///   - processors: the numbers of processors that it takes.
+  ///   - memory: sizes of the physical memory, bytes.
+  ///   - map: sizes of an explicit kernel map, bytes.
+  /// - Throws: an error that names the value out of range.
+  func check(
+    model: String, only architecture: Architecture? = nil, processors: ClosedRange<Int>, memory: ClosedRange<Int>,
+    map: ClosedRange<Int>
+  ) throws(ModelConfigurationError) {
+    if let architecture, self.architecture != architecture {
+      throw .architecture(self.architecture, model: model, supported: [architecture])
+    }
+    guard processors.contains(cpus) else { throw .processors(cpus, allowed: processors) }
+    guard memory.contains(physicalMemory) else { throw .physicalMemory(physicalMemory, allowed: memory) }
+    if let mapBytes, !map.contains(mapBytes) { throw .mapSize(mapBytes, allowed: map) }
+  }
 }

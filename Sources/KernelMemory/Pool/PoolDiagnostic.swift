@@ -30,10 +30,7 @@ final class PoolDiagnostic {
   }
 
   private func word(of address: KernelAddress) -> UnsafeMutablePointer<UInt32>? {
-    guard address >= backing.start else { return nil }
-    let offset = address.rawValue - backing.start.rawValue
-    guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= 4 else { return nil }
-    return (backing.base + Int(offset)).assumingMemoryBound(to: UInt32.self)
+    backing.bytes(at: address, count: 4)?.assumingMemoryBound(to: UInt32.self)
   }
 
   /// Marks a free item.

@@ -26,10 +26,8 @@ final class SLUBDiagnostic {
   init(backing: BackingBytes) { self.backing = backing }
 
   private func bytes(_ address: KernelAddress, _ count: Int) -> UnsafeMutablePointer<UInt8>? {
-    guard count > 0, address >= backing.start else { return nil }
-    let offset = address.rawValue - backing.start.rawValue
-    guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= UInt64(count) else { return nil }
-    return (backing.base + Int(offset)).assumingMemoryBound(to: UInt8.self)
+    guard count > 0 else { return nil }
+    return backing.bytes(at: address, count: count)?.assumingMemoryBound(to: UInt8.self)
   }
 
   /// Fills a free object.

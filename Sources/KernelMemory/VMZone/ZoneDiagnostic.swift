@@ -15,10 +15,7 @@ final class ZoneDiagnostic {
   init(backing: BackingBytes) { self.backing = backing }
 
   private func word(of address: KernelAddress) -> UnsafeMutablePointer<UInt32>? {
-    guard address >= backing.start else { return nil }
-    let offset = address.rawValue - backing.start.rawValue
-    guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= 8 else { return nil }
-    return (backing.base + Int(offset) + 4).assumingMemoryBound(to: UInt32.self)
+    backing.bytes(at: address, count: 8).map { ($0 + 4).assumingMemoryBound(to: UInt32.self) }
   }
 
   /// Marks a free item.

@@ -41,13 +41,6 @@ final class ZonePoison {
     return finding
   }
 
-  private func bytes(at address: KernelAddress, size: Int) -> UnsafeMutableRawPointer? {
-    guard address >= backing.start else { return nil }
-    let offset = address.rawValue - backing.start.rawValue
-    guard offset <= UInt64(backing.count), UInt64(backing.count) - offset >= UInt64(size) else { return nil }
-    return backing.base + Int(offset)
-  }
-
   private func load(_ base: UnsafeMutableRawPointer, _ offset: Int) -> UInt64 {
     width == 8
       ? base.load(fromByteOffset: offset, as: UInt64.self) : UInt64(base.load(fromByteOffset: offset, as: UInt32.self))
@@ -63,7 +56,7 @@ final class ZonePoison {
 
   /// Fills a free element and writes its link twice.
   func poison(_ address: KernelAddress, size: Int, next: KernelAddress) {
-    guard let base = bytes(at: address, size: size) else { return }
+    guard let base = backing.bytes(at: address, count: size) else { return }
     for offset in stride(from: width, to: size - width, by: width) { store(poison, base, offset) }
     store(next.rawValue ^ plainCookie, base, 0)
     store(next.rawValue ^ poisonCookie, base, size - width)
@@ -71,7 +64,7 @@ final class ZonePoison {
 
   /// Looks at an element that is being allocated, then overwrites both links.
   func take(_ address: KernelAddress, size: Int, zone: Int, next: KernelAddress) {
-    guard let base = bytes(at: address, size: size) else { return }
+    guard let base = backing.bytes(at: address, count: size) else { return }
     func check(_ offset: Int, _ expected: UInt64) {
       let found = load(base, offset)
       guard found != expected, finding == nil else { return }
