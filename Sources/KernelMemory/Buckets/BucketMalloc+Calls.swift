@@ -11,7 +11,7 @@ extension BucketMalloc {
   /// - Returns: the address, or null.
   public func malloc(_ size: Int, _ type: Int, _ wait: WaitPolicy) -> KernelAddress {
     precondition(
-      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.typeCount), "BucketMalloc: malloc type \(type)")
+      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.types.count), "BucketMalloc: malloc type \(type)")
     let record = types + type
     guard record.pointee.bytes < typeLimit else { return refuseAtLimit(record, wait) }
     guard UInt(bitPattern: size) <= UInt(bitPattern: Self.largestListed) else { return mallocPages(size, record, wait) }
@@ -44,7 +44,7 @@ extension BucketMalloc {
   /// allocated with.
   public func free(_ address: KernelAddress, _ type: Int) {
     precondition(
-      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.typeCount), "BucketMalloc: malloc type \(type)")
+      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.types.count), "BucketMalloc: malloc type \(type)")
     state.pointee.freeError = .none
     guard map.space.contains(address) else { return state.pointee.freeError = .outOfRange }
     let offset = Int(truncatingIfNeeded: address.rawValue &- map.space.start.rawValue)
@@ -73,14 +73,14 @@ extension BucketMalloc {
     bucket.pointee.totalFree &+= 1
     state.pointee.liveBytes &-= asked
     state.pointee.liveRoundedBytes &-= size
-    credit(record, size)
+    record.pointee.credit(size)
     push(UInt32(truncatingIfNeeded: item), bucket)
   }
 
   // MARK: Whole pages
 
   private func mallocPages(
-    _ size: Int, _ record: UnsafeMutablePointer<TypeRecord>, _ wait: WaitPolicy
+    _ size: Int, _ record: UnsafeMutablePointer<MallocTypeRecord>, _ wait: WaitPolicy
   ) -> KernelAddress {
     let sizeClass = size < 0 ? Self.classCount &- 1 : Self.sizeClass(of: size)
     record.pointee.sizes |= 1 << UInt64(truncatingIfNeeded: sizeClass)
@@ -103,13 +103,13 @@ extension BucketMalloc {
     return map.space.address(ofPage: page)
   }
 
-  private func freePages(_ page: Int, _ sizeClass: Int, _ record: UnsafeMutablePointer<TypeRecord>) {
+  private func freePages(_ page: Int, _ sizeClass: Int, _ record: UnsafeMutablePointer<MallocTypeRecord>) {
     let pages = Int(records[page].count)
     map.free(page: page, pages: pages)
     records[page] = PageRecord(sizeClass: Self.noClass, count: 0)
     buckets[sizeClass].total &-= 1
     state.pointee.largeBytes &-= pages << 12
-    credit(record, pages << 12)
+    record.pointee.credit(pages << 12)
   }
 
   // MARK: Lists
@@ -161,22 +161,13 @@ extension BucketMalloc {
   // MARK: Accounts
 
   @inline(__always)
-  private func charge(_ record: UnsafeMutablePointer<TypeRecord>, _ bytes: Int) {
-    record.pointee.bytes &+= bytes
-    record.pointee.inUse &+= 1
+  private func charge(_ record: UnsafeMutablePointer<MallocTypeRecord>, _ bytes: Int) {
+    record.pointee.charge(bytes)
     record.pointee.calls &+= 1
-    if record.pointee.bytes > record.pointee.highUse { record.pointee.highUse = record.pointee.bytes }
-  }
-
-  @inline(__always)
-  private func credit(_ record: UnsafeMutablePointer<TypeRecord>, _ bytes: Int) {
-    record.pointee.bytes &-= bytes
-    record.pointee.inUse &-= 1
-    record.pointee.frees &+= 1
   }
 
   @inline(never)
-  private func refuseAtLimit(_ record: UnsafeMutablePointer<TypeRecord>, _ wait: WaitPolicy) -> KernelAddress {
+  private func refuseAtLimit(_ record: UnsafeMutablePointer<MallocTypeRecord>, _ wait: WaitPolicy) -> KernelAddress {
     state.pointee.refusal = .typeLimit
     if wait == .noWait {
       state.pointee.noWaitFailures &+= 1
@@ -188,7 +179,7 @@ extension BucketMalloc {
 
   @inline(never)
   private func refuse(
-    _ code: Int, _ record: UnsafeMutablePointer<TypeRecord>, _ wait: WaitPolicy
+    _ code: Int, _ record: UnsafeMutablePointer<MallocTypeRecord>, _ wait: WaitPolicy
   ) -> KernelAddress {
     switch code {
     case WiredMap.noSpace: state.pointee.refusal = .mapFull

@@ -32,7 +32,7 @@ extension BucketMalloc {
   public var largeBytes: Int { state.pointee.largeBytes }
   /// struct malloc_type of every type, in the order of registration.
   @inline(__always)
-  var types: UnsafeMutablePointer<TypeRecord> { state.pointee.types }
+  var types: UnsafeMutablePointer<MallocTypeRecord> { state.pointee.types.base }
 
   /// Statistics by size class, the smallest first, all sixteen.
   public func bucketStatistics() -> [BucketStatistics] {
@@ -42,6 +42,14 @@ extension BucketMalloc {
         size: 16 << index, used: bucket.total - bucket.totalFree, free: bucket.totalFree, requests: bucket.calls,
         highWater: bucket.highWater, couldFree: bucket.couldFree)
     }
+  }
+
+  /// Adds the bytes of live requests, their rounding, free items and large allocations to a ledger.
+  func add(to ledger: inout Ledger) {
+    ledger.live += liveBytes
+    ledger.rounding += liveRoundedBytes - liveBytes
+    ledger.slabFree += freeBytes
+    ledger.large += largeBytes
   }
 
   /// Bytes of the items on the free lists.
@@ -62,12 +70,6 @@ extension BucketMalloc {
   /// The kernel's counters are signed: a free of more bytes than a type holds, possible where an item is freed under
   /// another type than it was allocated with, makes them negative. Here such a row shows 0.
   public func typeStatistics() -> [MallocTypeStatistics] {
-    typeNames.indices.map { index in
-      let type = types[index]
-      return MallocTypeStatistics(
-        name: typeNames[index], inUse: UInt64(max(0, type.inUse)), bytes: UInt64(max(0, type.bytes)),
-        requests: type.calls, frees: type.frees, highUse: UInt64(type.highUse), limit: UInt64(typeLimit),
-        limitBlocks: type.limitBlocks, mapBlocks: type.mapBlocks, sizes: type.sizes)
-    }
+    typeNames.indices.map { types[$0].statistics(name: typeNames[$0], limit: typeLimit) }
   }
 }

@@ -82,18 +82,6 @@ public final class BucketMalloc {
     var count: UInt16
   }
 
-  /// struct malloc_type.
-  struct TypeRecord {
-    var inUse = 0
-    var bytes = 0
-    var highUse = 0
-    var calls: UInt64 = 0
-    var frees: UInt64 = 0
-    var limitBlocks: UInt64 = 0
-    var mapBlocks: UInt64 = 0
-    var sizes: UInt64 = 0
-  }
-
   /// The allocator's own variables.
   struct State {
     var refusal = Refusal.none
@@ -104,9 +92,7 @@ public final class BucketMalloc {
     var largeBytes = 0
     /// No page from here on ever had a record.
     var recordEnd = 0
-    var types: UnsafeMutablePointer<TypeRecord>
-    var typeCount = 0
-    var typeCapacity: Int
+    var types = RecordColumn<MallocTypeRecord>(capacity: 32)
   }
 
   /// The map that pages come from.
@@ -162,9 +148,8 @@ public final class BucketMalloc {
     records.initialize(repeating: PageRecord(sizeClass: Self.noClass, count: 0), count: max(1, pages))
     links = .allocate(capacity: max(1, pages << Self.slotShift))
     requested = .allocate(capacity: max(1, pages << Self.slotShift))
-    let capacity = 32
     state = .allocate(capacity: 1)
-    state.initialize(to: State(types: .allocate(capacity: capacity), typeCapacity: capacity))
+    state.initialize(to: State())
   }
 
   deinit {
@@ -172,24 +157,15 @@ public final class BucketMalloc {
     records.deallocate()
     links.deallocate()
     requested.deallocate()
-    types.deallocate()
+    state.pointee.types.deallocate()
     state.deallocate()
   }
 
   /// The index of a type; a new name is registered.
   public func register(_ name: String) -> Int {
     if let known = typeIndices[name] { return known }
-    let index = typeNames.count
-    if index == state.pointee.typeCapacity {
-      let larger = UnsafeMutablePointer<TypeRecord>.allocate(capacity: 2 * index)
-      larger.moveInitialize(from: types, count: index)
-      types.deallocate()
-      state.pointee.types = larger
-      state.pointee.typeCapacity *= 2
-    }
-    (types + index).initialize(to: TypeRecord())
+    let index = state.pointee.types.append(MallocTypeRecord())
     typeNames.append(name)
-    state.pointee.typeCount = typeNames.count
     typeIndices[name] = index
     return index
   }

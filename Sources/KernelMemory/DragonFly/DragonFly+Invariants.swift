@@ -6,14 +6,7 @@ extension DragonFly {
   ///
   /// - Throws: the violation, with its values.
   public func checkLedger() throws(InvariantViolation) {
-    let ledger = ledger()
-    guard ledger.total == mapUsedBytes else {
-      throw InvariantViolation(
-        "ledger: \(ledger.total) bytes accounted, \(mapUsedBytes) of kernel_map in use: \(ledger)")
-    }
-    guard ledger.rounding >= 0, ledger.slabFree >= 0, ledger.slabOverhead >= 0, ledger.cpuBuckets >= 0 else {
-      throw InvariantViolation("ledger: an account is negative: \(ledger)")
-    }
+    try ledger().check(mapUsedBytes: mapUsedBytes, of: "kernel_map")
   }
 
   /// Checks the ledger, the slab allocator, every zone and kernel_map.

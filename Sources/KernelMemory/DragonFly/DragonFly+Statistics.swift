@@ -46,7 +46,7 @@ extension DragonFly {
       text += pad(slabs.typeNames[index], 13)
       text += "\(pad(type.inUse, 6))\(pad(kilobytes(type.bytes), 6))K\(pad(kilobytes(type.highUse), 7))K"
       text += "\(pad(kilobytes(slabs.typeLimit), 6))K\(pad(type.calls, 9))"
-      text += "\(pad(type.limitHits, 5))\(pad(type.mapHits, 6))\n"
+      text += "\(pad(type.limitBlocks, 5))\(pad(type.mapBlocks, 6))\n"
       bytes += type.bytes
       calls += type.calls
     }
@@ -55,21 +55,9 @@ extension DragonFly {
   }
 
   /// `vmstat -z`: the vm_zone zones, newest first, in the format of 4.x (sys/vm/vm_zone.c, sysctl_vm_zone).
-  public func vmstatZ() -> String {
-    var text = "\nITEM            SIZE     LIMIT    USED    FREE  REQUESTS\n\n"
-    for row in zoneStatistics().reversed() {
-      var name = String(row.name.prefix(12)) + ":"
-      while name.utf8.count < 14 { name += " " }
-      text += "\(name)\(pad(row.size, 6)), \(pad(row.limit, 8)), \(pad(row.used, 6)), \(pad(row.free, 6)),"
-      text += " \(pad(row.requests, 8))\n"
-    }
-    return text + "\n\n"
-  }
+  public func vmstatZ() -> String { ZoneVMStat.text(zoneStatistics().reversed()) }
 
-  private func kilobytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
+  private func kilobytes(_ bytes: Int) -> Int { TextColumn.kilobytes(bytes) }
 
-  private func pad(_ value: some CustomStringConvertible, _ width: Int) -> String {
-    let text = value.description
-    return String(repeating: " ", count: max(0, width - text.utf8.count)) + text
-  }
+  private func pad(_ value: some CustomStringConvertible, _ width: Int) -> String { TextColumn.right(value, width) }
 }

@@ -51,18 +51,9 @@ public final class DragonFly: AllocatorModel {
   ///
   /// - Throws: an error that names the value out of range.
   public init(_ configuration: ModelConfiguration) throws(ModelConfigurationError) {
-    guard configuration.architecture == .i386 else {
-      throw .architecture(configuration.architecture, model: Self.identifier, supported: [.i386])
-    }
-    guard Self.processorCounts.contains(configuration.cpus) else {
-      throw .processors(configuration.cpus, allowed: Self.processorCounts)
-    }
-    guard Self.memorySizes.contains(configuration.physicalMemory) else {
-      throw .physicalMemory(configuration.physicalMemory, allowed: Self.memorySizes)
-    }
-    if let size = configuration.mapBytes, !Self.mapSizes.contains(size) {
-      throw .mapSize(size, allowed: Self.mapSizes)
-    }
+    try configuration.check(
+      model: Self.identifier, only: .i386, processors: Self.processorCounts, memory: Self.memorySizes,
+      map: Self.mapSizes)
     let managed = PhysicalPages.managedPages(ofMemory: configuration.physicalMemory)
     let addressSpace = configuration.mapBytes ?? Self.kernelAddressSpace
     let pages = (configuration.mapBytes ?? Self.mapSizes.upperBound) / kernelPageSize

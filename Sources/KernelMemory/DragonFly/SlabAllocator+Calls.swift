@@ -11,7 +11,7 @@ extension SlabAllocator {
   /// - Returns: the address, or null: ``refusal`` tells why.
   public func malloc(_ size: Int, _ type: Int, _ wait: WaitPolicy) -> KernelAddress {
     precondition(
-      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.typeCount), "SlabAllocator: malloc type \(type)")
+      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.types.count), "SlabAllocator: malloc type \(type)")
     if state.pointee.transitCount != 0 { takeMessages(of: state.pointee.cpu) }
     let record = types + type
     record.pointee.calls &+= 1
@@ -44,7 +44,7 @@ extension SlabAllocator {
   /// A chunk of another processor's zone is not freed yet when the call returns.
   public func free(_ address: KernelAddress, _ type: Int) {
     precondition(
-      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.typeCount), "SlabAllocator: malloc type \(type)")
+      UInt(bitPattern: type) < UInt(bitPattern: state.pointee.types.count), "SlabAllocator: malloc type \(type)")
     if state.pointee.transitCount != 0 { takeMessages(of: state.pointee.cpu) }
     state.pointee.freeError = .none
     guard map.space.contains(address) else { return state.pointee.freeError = .noZone }
@@ -106,7 +106,7 @@ extension SlabAllocator {
   @inline(__always)
   func freeChunk(
     _ slot: Int, _ page: Int, _ block: Int, _ zone: UnsafeMutablePointer<Zone>,
-    _ record: UnsafeMutablePointer<TypeRecord>
+    _ record: UnsafeMutablePointer<MallocTypeRecord>
   ) {
     let list = pageHeads + (block << zoneShift &+ page)
     let next = list.pointee
@@ -119,7 +119,7 @@ extension SlabAllocator {
         address(ofSlot: UInt32(truncatingIfNeeded: slot), block, zone), size: Int(zone.pointee.chunk),
         next: next == Self.endOfList ? .null : address(ofSlot: next, block, zone))
     }
-    credit(record, Int(zone.pointee.chunk))
+    record.pointee.credit(Int(zone.pointee.chunk))
     let head = classHeads + (Int(zone.pointee.cpu) &* SlabClasses.count &+ Int(zone.pointee.classIndex))
     if zone.pointee.free == 0 {
       zone.pointee.next = head.pointee
@@ -146,7 +146,7 @@ extension SlabAllocator {
 
   @inline(never)
   private func mallocPages(
-    _ size: Int, _ record: UnsafeMutablePointer<TypeRecord>, _ wait: WaitPolicy
+    _ size: Int, _ record: UnsafeMutablePointer<MallocTypeRecord>, _ wait: WaitPolicy
   ) -> KernelAddress {
     let pages = size < 0 || size > Int.max &- kernelPageSize ? Int.max >> 12 : (size &+ kernelPageSize &- 1) >> 12
     let page = map.allocate(pages: pages, wait)
@@ -160,30 +160,20 @@ extension SlabAllocator {
 
   /// A large allocation goes back at once, whichever processor frees it.
   @inline(never)
-  private func freePages(_ page: Int, _ record: UnsafeMutablePointer<TypeRecord>) {
+  private func freePages(_ page: Int, _ record: UnsafeMutablePointer<MallocTypeRecord>) {
     let pages = Int(largePages[page])
     largePages[page] = 0
     map.free(page: page, pages: pages)
     state.pointee.largeBytes &-= pages << 12
-    credit(record, pages << 12)
+    record.pointee.credit(pages << 12)
   }
 
   // MARK: Accounts
 
   @inline(__always)
-  private func charge(_ record: UnsafeMutablePointer<TypeRecord>, _ bytes: Int) {
-    record.pointee.bytes &+= bytes
-    record.pointee.inUse &+= 1
-    if record.pointee.bytes > record.pointee.highUse { record.pointee.highUse = record.pointee.bytes }
-    let bits = Int.bitWidth &- (max(bytes, 16) &- 1).leadingZeroBitCount &- 4
-    record.pointee.sizes |= 1 << UInt64(truncatingIfNeeded: min(bits, 63))
-  }
-
-  @inline(__always)
-  private func credit(_ record: UnsafeMutablePointer<TypeRecord>, _ bytes: Int) {
-    record.pointee.bytes &-= bytes
-    record.pointee.inUse &-= 1
-    record.pointee.frees &+= 1
+  private func charge(_ record: UnsafeMutablePointer<MallocTypeRecord>, _ bytes: Int) {
+    record.pointee.charge(bytes)
+    record.pointee.sizes |= MallocTypeRecord.sizeBit(bytes)
   }
 
   private static func refusal(of code: Int) -> Refusal {
@@ -196,11 +186,11 @@ extension SlabAllocator {
 
   @inline(never)
   private func refuse(
-    _ refusal: Refusal, _ record: UnsafeMutablePointer<TypeRecord>, _ wait: WaitPolicy
+    _ refusal: Refusal, _ record: UnsafeMutablePointer<MallocTypeRecord>, _ wait: WaitPolicy
   ) -> KernelAddress {
     state.pointee.refusal = refusal
-    if refusal == .typeLimit { record.pointee.limitHits &+= 1 }
-    if refusal == .mapFull { record.pointee.mapHits &+= 1 }
+    if refusal == .typeLimit { record.pointee.limitBlocks &+= 1 }
+    if refusal == .mapFull { record.pointee.mapBlocks &+= 1 }
     if wait == .noWait { state.pointee.noWaitFailures &+= 1 }
     return .null
   }

@@ -40,12 +40,6 @@ extension SlabAllocator {
   /// The kernel's counters are signed: a free under another type than the allocation's can make them negative. Here
   /// such a row shows 0.
   public func typeStatistics() -> [MallocTypeStatistics] {
-    typeNames.indices.map { index in
-      let type = types[index]
-      return MallocTypeStatistics(
-        name: typeNames[index], inUse: UInt64(max(0, type.inUse)), bytes: UInt64(max(0, type.bytes)),
-        requests: type.calls, frees: type.frees, highUse: UInt64(type.highUse), limit: UInt64(typeLimit),
-        limitBlocks: type.limitHits, mapBlocks: type.mapHits, sizes: type.sizes)
-    }
+    typeNames.indices.map { types[$0].statistics(name: typeNames[$0], limit: typeLimit) }
   }
 }

@@ -107,9 +107,8 @@ public final class SlabAllocator {
     largePages.initialize(repeating: 0, count: max(1, pages))
     links = .allocate(capacity: max(1, pages << Self.slotShift))
     requested = .allocate(capacity: max(1, pages << Self.slotShift))
-    let capacity = 32
     state = .allocate(capacity: 1)
-    state.initialize(to: State(types: .allocate(capacity: capacity), typeCapacity: capacity))
+    state.initialize(to: State())
   }
 
   deinit {
@@ -123,13 +122,13 @@ public final class SlabAllocator {
     largePages.deallocate()
     links.deallocate()
     requested.deallocate()
-    types.deallocate()
+    state.pointee.types.deallocate()
     state.deallocate()
   }
 
   /// struct malloc_type of every type, in the order of registration.
   @inline(__always)
-  var types: UnsafeMutablePointer<TypeRecord> { state.pointee.types }
+  var types: UnsafeMutablePointer<MallocTypeRecord> { state.pointee.types.base }
 
   /// The processor on which the following calls run.
   public var currentCPU: Int {
@@ -140,17 +139,8 @@ public final class SlabAllocator {
   /// The index of a type; a new name is registered.
   public func register(_ name: String) -> Int {
     if let known = typeIndices[name] { return known }
-    let index = typeNames.count
-    if index == state.pointee.typeCapacity {
-      let larger = UnsafeMutablePointer<TypeRecord>.allocate(capacity: 2 * index)
-      larger.moveInitialize(from: types, count: index)
-      types.deallocate()
-      state.pointee.types = larger
-      state.pointee.typeCapacity *= 2
-    }
-    (types + index).initialize(to: TypeRecord())
+    let index = state.pointee.types.append(MallocTypeRecord())
     typeNames.append(name)
-    state.pointee.typeCount = typeNames.count
     typeIndices[name] = index
     return index
   }

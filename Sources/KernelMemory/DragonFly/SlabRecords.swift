@@ -44,19 +44,6 @@ extension SlabAllocator {
     var type: UInt32
   }
 
-  /// struct malloc_type.
-  struct TypeRecord {
-    var inUse = 0
-    var bytes = 0
-    var highUse = 0
-    var calls: UInt64 = 0
-    var frees: UInt64 = 0
-    var limitHits: UInt64 = 0
-    var mapHits: UInt64 = 0
-    /// Bit n stands for chunks of up to 16 << n bytes.
-    var sizes: UInt64 = 0
-  }
-
   /// The allocator's own variables.
   struct State {
     var cpu = 0
@@ -83,9 +70,7 @@ extension SlabAllocator {
     var messagesSent: UInt64 = 0
     /// No page from here on ever had a record.
     var recordEnd = 0
-    var types: UnsafeMutablePointer<TypeRecord>
-    var typeCount = 0
-    var typeCapacity: Int
+    var types = RecordColumn<MallocTypeRecord>(capacity: 32)
   }
 
   /// Why the last request got nothing.

@@ -61,8 +61,8 @@ extension FreeBSD4 {
       if let last = lastMbufReport, now - last < Self.nanosecondsPerSecond { return }
       lastMbufReport = now
       mbufSpaceWarnings += 1
-      print("Out of mbuf address space!")
-      print("Consider increasing NMBCLUSTERS")
+      log.print("Out of mbuf address space!")
+      log.print("Consider increasing NMBCLUSTERS")
     case .pagesNeverCome: waitsForPages(bytes: kernelPageSize)
     case .none, .limit, .fallbackFull, .noPages: break
     }
@@ -100,7 +100,7 @@ extension FreeBSD4 {
         message: "free: unaligned addr \(hex), size \(size), type \(buckets.typeNames[type]),"
           + " mask \(min(size, kernelPageSize) - 1)", requestBytes: 0)
     case .multipleFree:
-      print("multiple freed item \(hex)")
+      log.print("multiple freed item \(hex)")
       failure = .panic(message: "free: multiple free", requestBytes: 0)
     }
   }
@@ -116,7 +116,7 @@ extension FreeBSD4 {
     guard let found = buckets.diagnostic?.takeFinding() else { return }
     let previous =
       buckets.typeNames.indices.contains(found.previousType) ? buckets.typeNames[found.previousType] : "free"
-    print(
+    log.print(
       "Data modified on freelist: word \(found.word) of object 0x\(String(found.address.rawValue, radix: 16))"
         + " size \(found.requestedSize) previous type \(previous)"
         + " (0x\(String(found.value, radix: 16)) != 0x\(String(BucketDiagnostic.pattern, radix: 16)))")
@@ -126,9 +126,5 @@ extension FreeBSD4 {
   func reportModifiedZoneItem() {
     guard zones.diagnostic?.found == true else { return }
     failure = .panic(message: "item is not free", requestBytes: 0)
-  }
-
-  private func print(_ line: String) {
-    if console.count < Self.consoleCapacity { console.append(line) }
   }
 }

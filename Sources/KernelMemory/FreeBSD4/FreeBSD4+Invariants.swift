@@ -6,13 +6,7 @@ extension FreeBSD4 {
   ///
   /// - Throws: the violation, with its values.
   public func checkLedger() throws(InvariantViolation) {
-    let ledger = ledger()
-    guard ledger.total == mapUsedBytes else {
-      throw InvariantViolation("ledger: \(ledger.total) bytes accounted, \(mapUsedBytes) of kmem_map in use: \(ledger)")
-    }
-    guard ledger.rounding >= 0, ledger.live >= 0, ledger.large >= 0, ledger.slabFree >= 0 else {
-      throw InvariantViolation("ledger: an account is negative: \(ledger)")
-    }
+    try ledger().check(mapUsedBytes: mapUsedBytes, of: "kmem_map")
   }
 
   /// Checks the ledger, malloc's lists and accounts, every zone and every map.

@@ -6,10 +6,7 @@ extension FreeBSD4 {
   /// items of the growths that found kernel_map locked.
   public func ledger() -> Ledger {
     var ledger = Ledger()
-    ledger.live = buckets.liveBytes
-    ledger.rounding = buckets.liveRoundedBytes - buckets.liveBytes
-    ledger.slabFree = buckets.freeBytes
-    ledger.large = buckets.largeBytes
+    buckets.add(to: &ledger)
     ledger.lost = lostBytes
     zones.addFallback(to: &ledger)
     return ledger

@@ -26,8 +26,6 @@ public final class FreeBSD4: AllocatorModel {
   public static let memorySizes = 16 << 20...4 << 30
   /// Numbers of processors that are accepted.
   public static let processorCounts = 1...16
-  /// The most console lines that are kept.
-  static let consoleCapacity = 200
 
   /// Configuration that the model was booted with.
   public let tuning: Tuning
@@ -53,13 +51,14 @@ public final class FreeBSD4: AllocatorModel {
   /// Requests for mbufs or clusters that got nothing.
   public internal(set) var mbufFailures: UInt64 = 0
   /// What the kernel wrote on its console, the first 200 lines.
-  public internal(set) var console: [String] = []
+  public var console: [String] { log.lines }
 
   /// Virtual nanoseconds since boot.
   var now: UInt64 = 0
   var lastMbufReport: UInt64?
   /// Handles of the malloc types of kernel objects.
   let objects: Objects
+  var log = ConsoleLog()
   private let isChecked: Bool
   /// ``failure`` is not nil: the one word of it that every call reads.
   private let dead: UnsafeMutablePointer<Bool>
@@ -73,18 +72,9 @@ public final class FreeBSD4: AllocatorModel {
   ///
   /// - Throws: an error that names the value out of range.
   public init(_ configuration: ModelConfiguration, tuning: Tuning) throws(ModelConfigurationError) {
-    guard configuration.architecture == .i386 else {
-      throw .architecture(configuration.architecture, model: Self.identifier, supported: [.i386])
-    }
-    guard Self.processorCounts.contains(configuration.cpus) else {
-      throw .processors(configuration.cpus, allowed: Self.processorCounts)
-    }
-    guard Self.memorySizes.contains(configuration.physicalMemory) else {
-      throw .physicalMemory(configuration.physicalMemory, allowed: Self.memorySizes)
-    }
-    if let size = configuration.mapBytes, !Self.mapSizes.contains(size) {
-      throw .mapSize(size, allowed: Self.mapSizes)
-    }
+    try configuration.check(
+      model: Self.identifier, only: .i386, processors: Self.processorCounts, memory: Self.memorySizes,
+      map: Self.mapSizes)
     let pages = PhysicalPages.managedPages(ofMemory: configuration.physicalMemory)
     let bytes = configuration.mapBytes ?? Self.kmemSize(managedPages: pages)
     self.tuning = tuning.clamped

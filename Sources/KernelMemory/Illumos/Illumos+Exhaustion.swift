@@ -39,22 +39,22 @@ extension Illumos {
     let cacheName = named >= 0 ? kmem.names[named] : owner
     switch state.pointee.error {
     case .none: break
-    case .badAddress: print("kernel memory allocator: invalid free: buffer not in cache")
-    case .duplicateFree: print("kernel memory allocator: duplicate free: buffer freed twice")
+    case .badAddress: log.print("kernel memory allocator: invalid free: buffer not in cache")
+    case .duplicateFree: log.print("kernel memory allocator: duplicate free: buffer freed twice")
     case .wrongCache:
-      print("kernel memory allocator: buffer freed to wrong cache")
-      print("buffer was allocated from \(owner),")
-      print("caller attempting free to \(named >= 0 ? cacheName : "kmem_alloc").")
+      log.print("kernel memory allocator: buffer freed to wrong cache")
+      log.print("buffer was allocated from \(owner),")
+      log.print("caller attempting free to \(named >= 0 ? cacheName : "kmem_alloc").")
     case .badBase:
-      print("kernel memory allocator: bad free: free address (\(place)) != alloc address (\(base(of: buffer)))")
+      log.print("kernel memory allocator: bad free: free address (\(place)) != alloc address (\(base(of: buffer)))")
     case .modified(let offset, let value):
-      print("kernel memory allocator: buffer modified after being freed")
-      print(
+      log.print("kernel memory allocator: buffer modified after being freed")
+      log.print(
         "modification occurred at offset 0x\(String(offset, radix: 16))"
           + " (0x\(String(KmemDiagnostic.free, radix: 16)) replaced by 0x\(String(value, radix: 16)))")
-    case .redzone: print("kernel memory allocator: redzone violation: write past end of buffer")
+    case .redzone: log.print("kernel memory allocator: redzone violation: write past end of buffer")
     }
-    print("buffer=\(place)  bufctl=0  cache: \(cacheName)")
+    log.print("buffer=\(place)  bufctl=0  cache: \(cacheName)")
     state.pointee.error = .none
     failure = .panic(message: "kernel heap corruption detected", requestBytes: 0)
     return true
@@ -79,9 +79,5 @@ extension Illumos {
     let chunk = UInt64(kmem.caches[Int(slab.cache)].layout.chunkSize)
     let first = Self.heapStart.rawValue + UInt64(slab.base)
     return String(address < first ? first : first + (address - first) / chunk * chunk, radix: 16)
-  }
-
-  private func print(_ line: String) {
-    if console.count < Self.consoleCapacity { console.append(line) }
   }
 }

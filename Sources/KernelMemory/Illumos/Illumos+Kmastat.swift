@@ -82,13 +82,7 @@ extension Illumos {
   ///
   /// - Throws: the first violation, with its values.
   public func checkInvariants() throws(InvariantViolation) {
-    let ledger = ledger()
-    guard ledger.total == mapUsedBytes else {
-      throw InvariantViolation("ledger: \(ledger.total) bytes accounted, \(mapUsedBytes) of the heap in use: \(ledger)")
-    }
-    guard ledger.live >= 0, ledger.rounding >= 0, ledger.slabFree >= 0, ledger.cpuBuckets >= 0,
-      ledger.zoneBuckets >= 0, ledger.slabOverhead >= 0
-    else { throw InvariantViolation("ledger: an account is negative: \(ledger)") }
+    try ledger().check(mapUsedBytes: mapUsedBytes, of: "the heap")
     try kmem.checkInvariants()
     var bytes = kmem.state.pointee.oversizePages * kernelPageSize
     var inUse = kmem.state.pointee.oversizeCount

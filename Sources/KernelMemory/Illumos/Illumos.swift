@@ -24,8 +24,6 @@ public final class Illumos: AllocatorModel {
   public static let memorySizes = 32 << 20...64 << 30
   /// Numbers of processors that are accepted.
   public static let processorCounts = 1...16
-  /// The most console lines that are kept.
-  static let consoleCapacity = 200
 
   /// The allocator.
   public let kmem: Kmem
@@ -38,10 +36,11 @@ public final class Illumos: AllocatorModel {
     didSet { dead.pointee = failure != nil }
   }
   /// What the kernel wrote on its console, the first 200 lines.
-  public internal(set) var console: [String] = []
+  public var console: [String] { log.lines }
 
   let types = MallocTypeTable()
   let objects: Objects
+  var log = ConsoleLog()
   private let isChecked: Bool
   /// ``failure`` is not nil: the one word of it that every call reads.
   private let dead: UnsafeMutablePointer<Bool>
@@ -55,15 +54,9 @@ public final class Illumos: AllocatorModel {
   ///
   /// - Throws: an error that names the value out of range.
   public init(_ configuration: ModelConfiguration, tuning: Kmem.Tuning) throws(ModelConfigurationError) {
-    guard Self.processorCounts.contains(configuration.cpus) else {
-      throw .processors(configuration.cpus, allowed: Self.processorCounts)
-    }
-    guard Self.memorySizes.contains(configuration.physicalMemory) else {
-      throw .physicalMemory(configuration.physicalMemory, allowed: Self.memorySizes)
-    }
-    if let size = configuration.mapBytes, !Self.heapSizes.contains(size) {
-      throw .mapSize(size, allowed: Self.heapSizes)
-    }
+    try configuration.check(
+      model: Self.identifier, processors: Self.processorCounts, memory: Self.memorySizes,
+      map: Self.heapSizes)
     architecture = configuration.architecture
     let bytes = configuration.mapBytes ?? Self.heapBytes(memory: configuration.physicalMemory)
     let backing = configuration.checked ? configuration.backing : nil
@@ -156,7 +149,7 @@ public final class Illumos: AllocatorModel {
   ///
   /// `noFree` changes nothing, for every cache gives its empty slabs back.
   public func makeZone(named name: String, size: Int, noFree: Bool) -> ZoneID? {
-    guard size > 0, size <= KmemSizes.largest(wordSize: 8), kmem.state.pointee.cacheCount < Kmem.cacheLimit else {
+    guard size > 0, size <= KmemSizes.largest(wordSize: 8), kmem.state.pointee.caches.count < Kmem.cacheLimit else {
       return nil
     }
     return makeCache(named: name, size: size)
@@ -165,7 +158,7 @@ public final class Illumos: AllocatorModel {
   /// Whether a handle is a cache that callers may use: the allocator's own are not.
   @inline(__always)
   private func isUsable(_ zone: ZoneID) -> Bool {
-    UInt(bitPattern: zone.index) < UInt(bitPattern: kmem.state.pointee.cacheCount)
+    UInt(bitPattern: zone.index) < UInt(bitPattern: kmem.state.pointee.caches.count)
       && !kmem.caches[zone.index].flags.contains(.metadata)
   }
 

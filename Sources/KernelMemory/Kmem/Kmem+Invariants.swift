@@ -17,7 +17,7 @@ extension Kmem {
   ///
   /// - Throws: the first violation, with its values.
   public func checkInvariants() throws(InvariantViolation) {
-    var found = [Found](repeating: Found(), count: state.pointee.cacheCount)
+    var found = [Found](repeating: Found(), count: state.pointee.caches.count)
     var oversize = 0
     var slabPages = 0
     var page = 0
@@ -133,7 +133,7 @@ extension Kmem {
   /// Every magazine is where one cache has it, its rounds are buffers of that cache, and each lies in one magazine.
   private func checkMagazines() throws(InvariantViolation) {
     var magazines = [Int](repeating: 0, count: KmemMagazineType.all.count)
-    for index in 0..<state.pointee.cacheCount {
+    for index in 0..<state.pointee.caches.count {
       let cache = caches[index]
       var rounds: [UInt32] = []
       var inProcessors = 0
@@ -144,7 +144,7 @@ extension Kmem {
         }
       }
       for number in 0..<processors {
-        let processor = state.pointee.processors[index * processors + number]
+        let processor = state.pointee.processors.base[index * processors + number]
         for (magazine, count) in [
           (processor.loaded, processor.rounds), (processor.previous, processor.previousRounds),
         ] where magazine != Self.none {

@@ -190,7 +190,7 @@ extension Kmem {
   func purgeMagazines(_ cache: Int) {
     caches[cache].magazineSize = 0
     for index in 0..<processors {
-      let processor = state.pointee.processors + (cache * processors + index)
+      let processor = state.pointee.processors.base + (cache * processors + index)
       let old = processor.pointee
       processor.pointee.loaded = Self.none
       processor.pointee.previous = Self.none

@@ -8,14 +8,14 @@ extension Kmem {
   /// which is kept here.
   func allocations(_ cache: Int) -> UInt64 {
     var sum = caches[cache].slabAllocations &+ caches[cache].full.allocations
-    for index in 0..<processors { sum &+= state.pointee.processors[cache * processors + index].allocations }
+    for index in 0..<processors { sum &+= state.pointee.processors.base[cache * processors + index].allocations }
     return sum
   }
 
   /// Frees of a cache so far, in the same way.
   func frees(_ cache: Int) -> UInt64 {
     var sum = caches[cache].slabFrees &+ caches[cache].empty.allocations
-    for index in 0..<processors { sum &+= state.pointee.processors[cache * processors + index].frees }
+    for index in 0..<processors { sum &+= state.pointee.processors.base[cache * processors + index].frees }
     return sum
   }
 
@@ -28,7 +28,7 @@ extension Kmem {
     // Every request ends with a processor's magazine or with a slab.
     row.requests = cache.slabAllocations
     for number in 0..<processors {
-      row.requests &+= state.pointee.processors[index * processors + number].allocations
+      row.requests &+= state.pointee.processors.base[index * processors + number].allocations
     }
     row.frees = row.requests &- UInt64(cache.live)
     row.failures = cache.failures
@@ -45,7 +45,7 @@ extension Kmem {
   /// Every byte that the allocator holds of the heap, by account.
   public func ledger() -> Ledger {
     var ledger = Ledger()
-    for index in 0..<state.pointee.cacheCount {
+    for index in 0..<state.pointee.caches.count {
       let cache = caches + index
       let bytes = cache.pointee.pages &* kernelPageSize
       if cache.pointee.flags.contains(.metadata) {

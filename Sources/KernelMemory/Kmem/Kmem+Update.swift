@@ -23,7 +23,7 @@ extension Kmem {
     guard !state.pointee.isUpdating else { return }
     state.pointee.isUpdating = true
     state.pointee.updates &+= 1
-    for cache in 0..<state.pointee.cacheCount {
+    for cache in 0..<state.pointee.caches.count {
       let record = caches + cache
       let needsRescale = needsRescale(record)
       record.pointee.full.updateWorkingSet()
@@ -47,7 +47,7 @@ extension Kmem {
     guard state.pointee.now >= state.pointee.nextReap else { return }
     state.pointee.nextReap = state.pointee.now &+ Self.interval
     state.pointee.reaps &+= 1
-    for cache in 0..<state.pointee.cacheCount {
+    for cache in 0..<state.pointee.caches.count {
       caches[cache].reaps &+= 1
       reapDepot(cache)
     }

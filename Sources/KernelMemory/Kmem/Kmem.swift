@@ -38,10 +38,9 @@ public final class Kmem {
 
   struct State {
     var currentCPU = 0
-    var cacheCount = 0
-    var cacheCapacity: Int
-    var caches: UnsafeMutablePointer<KmemCache>
-    var processors: UnsafeMutablePointer<KmemProcessor>
+    var caches = RecordColumn<KmemCache>(capacity: 96)
+    /// One record for each cache and processor.
+    var processors: RecordColumn<KmemProcessor>
     var refusal = KmemRefusal.none
     /// The first thing that kmem_error() was called for, its buffer and the cache that was named.
     var error = KmemError.none
@@ -130,20 +129,18 @@ public final class Kmem {
     nextFree = .allocate(capacity: cells)
     smallTable = .allocate(capacity: kernelPageSize / 8)
     bigTable = .allocate(capacity: largestCached / kernelPageSize)
-    let capacity = 96
     let magazines = 64
     state = .allocate(capacity: 1)
     state.initialize(
       to: State(
-        cacheCapacity: capacity, caches: .allocate(capacity: capacity),
-        processors: .allocate(capacity: capacity * processors), magazineAddresses: .allocate(capacity: magazines),
+        processors: RecordColumn(capacity: 96 * processors), magazineAddresses: .allocate(capacity: magazines),
         magazineLinks: .allocate(capacity: magazines),
         magazineRounds: .allocate(capacity: magazines * Self.magazineStride), magazineCapacity: magazines))
     createBootCaches()
   }
 
   deinit {
-    state.pointee.caches.deinitialize(count: state.pointee.cacheCount).deallocate()
+    state.pointee.caches.deallocate()
     state.pointee.processors.deallocate()
     state.pointee.magazineAddresses.deallocate()
     state.pointee.magazineLinks.deallocate()
@@ -157,12 +154,12 @@ public final class Kmem {
   }
 
   @inline(__always)
-  var caches: UnsafeMutablePointer<KmemCache> { state.pointee.caches }
+  var caches: UnsafeMutablePointer<KmemCache> { state.pointee.caches.base }
 
   /// The current processor's part of a cache.
   @inline(__always)
   func processor(_ cache: Int) -> UnsafeMutablePointer<KmemProcessor> {
-    state.pointee.processors + (cache &* processors &+ state.pointee.currentCPU)
+    state.pointee.processors.base + (cache &* processors &+ state.pointee.currentCPU)
   }
 
   // MARK: Caches
@@ -193,7 +190,7 @@ public final class Kmem {
       }
     }
     // kmem_init: the magazine layer is switched on when all caches are there.
-    for index in 0..<state.pointee.cacheCount { enableMagazines(index) }
+    for index in 0..<state.pointee.caches.count { enableMagazines(index) }
   }
 
   /// kmem_cache_create().
@@ -202,31 +199,16 @@ public final class Kmem {
   func createCache(_ name: String, bufferSize: Int, align: Int, flags: KmemCache.Flags) -> Int {
     let layout = KmemLayout(
       bufferSize: bufferSize, align: align, noHash: flags.contains(.metadata), wordSize: wordSize)
-    let index = state.pointee.cacheCount
+    let index = state.pointee.caches.count
     precondition(index < Self.cacheLimit, "Kmem: too many caches")
-    if index == state.pointee.cacheCapacity { growCaches() }
-    (caches + index).initialize(
-      to: KmemCache(
+    state.pointee.caches.append(
+      KmemCache(
         flags: flags, layout: layout, bufferSize: bufferSize,
         magazineType: KmemMagazineType.first(forChunk: layout.chunkSize)))
-    (state.pointee.processors + index * processors).initialize(repeating: KmemProcessor(), count: processors)
+    state.pointee.processors.append(KmemProcessor(), copies: processors)
     names.append(name)
-    state.pointee.cacheCount = index + 1
     if layout.isHashed && resizeHash(from: 0, to: Self.smallestHash) { caches[index].hashSize = Self.smallestHash }
     return index
-  }
-
-  private func growCaches() {
-    let old = state.pointee.cacheCapacity
-    let moreCaches = UnsafeMutablePointer<KmemCache>.allocate(capacity: 2 * old)
-    moreCaches.moveInitialize(from: state.pointee.caches, count: old)
-    state.pointee.caches.deallocate()
-    state.pointee.caches = moreCaches
-    let moreProcessors = UnsafeMutablePointer<KmemProcessor>.allocate(capacity: 2 * old * processors)
-    moreProcessors.moveInitialize(from: state.pointee.processors, count: old * processors)
-    state.pointee.processors.deallocate()
-    state.pointee.processors = moreProcessors
-    state.pointee.cacheCapacity = 2 * old
   }
 
   /// The cache of a request of 1 to ``largestCached`` bytes.

@@ -10,7 +10,7 @@ extension LinuxSLUB {
     let order = cache >= 0 ? slub.caches[cache].minimumOrder : BuddyAllocator.order(ofBytes: max(size, 1))
     switch slub.state.pointee.refusal {
     case .outOfMemory where wait == .wait: outOfMemory(order: order, bytes: size)
-    case .costlyOrder: print("nfsd: page allocation failure: order:\(order), mode:0xcc0(GFP_KERNEL)")
+    case .costlyOrder: log.print("nfsd: page allocation failure: order:\(order), mode:0xcc0(GFP_KERNEL)")
     case .none, .noPages, .tooLarge, .outOfMemory: break
     }
     return .null
@@ -18,8 +18,8 @@ extension LinuxSLUB {
 
   /// out_of_memory() (mm/oom_kill.c): nothing can be killed that would free memory of the kernel.
   func outOfMemory(order: Int, bytes: Int) {
-    print("nfsd invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=\(order), oom_score_adj=0")
-    print("Out of memory and no killable processes...")
+    log.print("nfsd invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=\(order), oom_score_adj=0")
+    log.print("Out of memory and no killable processes...")
     failure = .panic(message: "System is deadlocked on memory", requestBytes: bytes)
   }
 
@@ -97,15 +97,11 @@ extension LinuxSLUB {
 
   private func report(_ found: SLUBDiagnostic.Finding, _ what: String, _ object: KernelAddress, _ cache: Int) {
     let offset = (object.rawValue - Self.mapStart.rawValue) & UInt64(kernelPageSize << slub.caches[cache].order - 1)
-    print(
+    log.print(
       "\(TextColumn.hexadecimal(found.address.rawValue))-\(TextColumn.hexadecimal(found.last.rawValue))"
         + " @offset=\(offset + found.address.rawValue - object.rawValue)."
         + " First byte \(TextColumn.hexadecimal(UInt64(found.value)))"
         + " instead of \(TextColumn.hexadecimal(UInt64(found.expected)))")
     failure = .panic(message: "BUG \(slub.names[cache]) (Not tainted): \(what) overwritten", requestBytes: 0)
-  }
-
-  private func print(_ line: String) {
-    if console.count < Self.consoleCapacity { console.append(line) }
   }
 }

@@ -32,17 +32,11 @@ extension LinuxSLUB {
   ///
   /// - Throws: the first violation, with its values.
   public func checkInvariants() throws(InvariantViolation) {
-    let ledger = ledger()
-    guard ledger.total == mapUsedBytes else {
-      throw InvariantViolation("ledger: \(ledger.total) bytes accounted, \(mapUsedBytes) in use: \(ledger)")
-    }
-    guard ledger.live >= 0, ledger.rounding >= 0, ledger.slabFree >= 0, ledger.cpuBuckets >= 0,
-      ledger.slabOverhead >= 0
-    else { throw InvariantViolation("ledger: an account is negative: \(ledger)") }
+    try ledger().check(mapUsedBytes: mapUsedBytes, of: "the linear map")
     try slub.checkInvariants()
     var bytes = slub.state.pointee.largePages * kernelPageSize
     var inUse = slub.state.pointee.largeCount
-    for index in 0..<slub.state.pointee.cacheCount where slub.caches[index].flags.contains(.malloc) {
+    for index in 0..<slub.state.pointee.caches.count where slub.caches[index].flags.contains(.malloc) {
       bytes += slub.caches[index].live * slub.caches[index].size
       inUse += slub.caches[index].live
     }

@@ -24,8 +24,6 @@ public final class LinuxSLUB: AllocatorModel {
   public static let memorySizes = 32 << 20...64 << 30
   /// Numbers of processors that are accepted.
   public static let processorCounts = 1...16
-  /// The most console lines that are kept.
-  static let consoleCapacity = 200
 
   /// The allocator.
   public let slub: SLUB
@@ -40,10 +38,11 @@ public final class LinuxSLUB: AllocatorModel {
     didSet { dead.pointee = failure != nil }
   }
   /// What the kernel wrote to its log, the first 200 lines.
-  public internal(set) var console: [String] = []
+  public var console: [String] { log.lines }
 
   let types = MallocTypeTable()
   let objects: Objects
+  var log = ConsoleLog()
   private let diagnostic: SLUBDiagnostic?
   /// ``failure`` is not nil: the one word of it that every call reads.
   private let dead: UnsafeMutablePointer<Bool>
@@ -59,14 +58,9 @@ public final class LinuxSLUB: AllocatorModel {
   public init(
     _ configuration: ModelConfiguration, tuning: SLUBLayout.Tuning
   ) throws(ModelConfigurationError) {
-    guard Self.processorCounts.contains(configuration.cpus) else {
-      throw .processors(configuration.cpus, allowed: Self.processorCounts)
-    }
-    guard Self.memorySizes.contains(configuration.physicalMemory) else {
-      throw .physicalMemory(configuration.physicalMemory, allowed: Self.memorySizes)
-    }
-    let sizes = Self.mapSizes(configuration.architecture)
-    if let size = configuration.mapBytes, !sizes.contains(size) { throw .mapSize(size, allowed: sizes) }
+    try configuration.check(
+      model: Self.identifier, processors: Self.processorCounts, memory: Self.memorySizes,
+      map: Self.mapSizes(configuration.architecture))
     architecture = configuration.architecture
     let capacity = Self.mapPages(
       memory: configuration.physicalMemory, mapBytes: configuration.mapBytes, configuration.architecture)
@@ -165,7 +159,7 @@ public final class LinuxSLUB: AllocatorModel {
   ///
   /// `noFree` changes nothing, for no cache of Linux keeps its empty slabs.
   public func makeZone(named name: String, size: Int, noFree: Bool) -> ZoneID? {
-    guard size > 0, size <= SLUBLayout.largestObject, slub.state.pointee.cacheCount < SLUB.cacheLimit else {
+    guard size > 0, size <= SLUBLayout.largestObject, slub.state.pointee.caches.count < SLUB.cacheLimit else {
       return nil
     }
     return makeCache(named: name, size: size)
@@ -173,13 +167,13 @@ public final class LinuxSLUB: AllocatorModel {
 
   /// kmem_cache_shrink(): what writing 1 to `/sys/kernel/slab/NAME/shrink` does.
   public func shrink(_ zone: ZoneID) {
-    guard !dead.pointee, zone.index >= 0, zone.index < slub.state.pointee.cacheCount else { return }
+    guard !dead.pointee, zone.index >= 0, zone.index < slub.state.pointee.caches.count else { return }
     slub.shrink(zone.index)
   }
 
   /// kmem_cache_alloc().
   public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee, UInt(bitPattern: zone.index) < UInt(bitPattern: slub.state.pointee.cacheCount) else {
+    guard !dead.pointee, UInt(bitPattern: zone.index) < UInt(bitPattern: slub.state.pointee.caches.count) else {
       return .null
     }
     let size = slub.caches[zone.index].objectSize
@@ -196,7 +190,7 @@ public final class LinuxSLUB: AllocatorModel {
   /// A cache of kmalloc() may be used by its handle too: its objects are then booked under "skb data".
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
     guard !dead.pointee, address != .null,
-      UInt(bitPattern: zone.index) < UInt(bitPattern: slub.state.pointee.cacheCount)
+      UInt(bitPattern: zone.index) < UInt(bitPattern: slub.state.pointee.caches.count)
     else { return }
     if let diagnostic, !verifyFree(diagnostic, address) { return }
     let cache = slub.free(address, expected: zone.index)

@@ -7,10 +7,7 @@ extension NetBSD {
   /// Objects in groups are `cpuBuckets` and `zoneBuckets`; groups and page headers in use are `bucketStructures`.
   public func ledger() -> Ledger {
     var ledger = Ledger()
-    ledger.live = buckets.liveBytes
-    ledger.rounding = buckets.liveRoundedBytes - buckets.liveBytes
-    ledger.slabFree = buckets.freeBytes
-    ledger.large = buckets.largeBytes
+    buckets.add(to: &ledger)
     ledger.lost = lostBytes
     pools.add(to: &ledger, source: 0, cached: cachedObjects())
     return ledger
@@ -60,17 +57,7 @@ extension NetBSD {
   ///
   /// - Throws: the violation, with its values.
   public func checkLedger() throws(InvariantViolation) {
-    let ledger = ledger()
-    guard ledger.total == mapUsedBytes else {
-      throw InvariantViolation("ledger: \(ledger.total) bytes accounted, \(mapUsedBytes) of kmem_map in use: \(ledger)")
-    }
-    let accounts = [
-      ledger.live, ledger.rounding, ledger.slabFree, ledger.cpuBuckets, ledger.zoneBuckets, ledger.slabOverhead,
-      ledger.bucketStructures, ledger.large,
-    ]
-    guard accounts.allSatisfy({ $0 >= 0 }) else {
-      throw InvariantViolation("ledger: an account is negative: \(ledger)")
-    }
+    try ledger().check(mapUsedBytes: mapUsedBytes, of: "kmem_map")
   }
 
   /// Checks the ledger, malloc's lists and accounts, every pool and cache, and the maps.

@@ -31,8 +31,6 @@ public final class NetBSD: AllocatorModel {
   public static let processorCounts = 1...16
   /// pool_inactive_time: an empty page younger than this is not reclaimed, virtual nanoseconds.
   public static let inactiveTime: UInt64 = 10_000_000_000
-  /// The most console lines that are kept.
-  static let consoleCapacity = 200
 
   /// Configuration that the model was booted with.
   public let tuning: Tuning
@@ -56,7 +54,7 @@ public final class NetBSD: AllocatorModel {
   /// Address space that ``loseAddressSpace(pages:)`` took out of kmem_map, bytes.
   public internal(set) var lostBytes = 0
   /// What the kernel wrote on its console, the first 200 lines.
-  public internal(set) var console: [String] = []
+  public var console: [String] { log.lines }
   /// Virtual nanoseconds that waiting callers slept until empty pages were old enough.
   public internal(set) var waitedNanoseconds: UInt64 = 0
   /// Pages that drains gave back, whoever asked for them.
@@ -64,6 +62,7 @@ public final class NetBSD: AllocatorModel {
 
   /// Handles of the pools of kernel objects.
   let objects: Objects
+  var log = ConsoleLog()
   /// drainpp: the pool that the page daemon asks next.
   var nextToDrain = 0
   /// The same for callers that wait for address space.
@@ -82,18 +81,9 @@ public final class NetBSD: AllocatorModel {
   ///
   /// - Throws: an error that names the value out of range.
   public init(_ configuration: ModelConfiguration, tuning: Tuning) throws(ModelConfigurationError) {
-    guard configuration.architecture == .i386 else {
-      throw .architecture(configuration.architecture, model: Self.identifier, supported: [.i386])
-    }
-    guard Self.processorCounts.contains(configuration.cpus) else {
-      throw .processors(configuration.cpus, allowed: Self.processorCounts)
-    }
-    guard Self.memorySizes.contains(configuration.physicalMemory) else {
-      throw .physicalMemory(configuration.physicalMemory, allowed: Self.memorySizes)
-    }
-    if let size = configuration.mapBytes, !Self.mapSizes.contains(size) {
-      throw .mapSize(size, allowed: Self.mapSizes)
-    }
+    try configuration.check(
+      model: Self.identifier, only: .i386, processors: Self.processorCounts, memory: Self.memorySizes,
+      map: Self.mapSizes)
     let physicalPages = PhysicalPages.managedPages(ofMemory: configuration.physicalMemory)
     let bytes = configuration.mapBytes ?? Self.kmemSize(physicalPages: physicalPages)
     self.tuning = tuning.clamped

@@ -16,13 +16,12 @@ extension OpenBSD39 {
   @inline(never)
   func poolRefused(_ index: Int, _ wait: WaitPolicy) {
     guard wait == .wait else { return }
-    let name = pools.names[index]
     let reason: String
     switch pools.refusal {
     case .none: return
     case .limit:
-      guard !pools.pools[index].failsAtLimit else { return }
-      reason = "sleeps on \"\(name)\": pool \"\(name)\" has \(pools.pools[index].hardLimit) items out, its limit"
+      guard let limit = pools.limitReason(index) else { return }
+      reason = limit
     case .mapFull:
       reason =
         reserve == nil
@@ -39,7 +38,7 @@ extension OpenBSD39 {
   @inline(never)
   func freeRefused(_ address: KernelAddress, _ type: Int) {
     guard let outcome = buckets.outcome(ofFreeing: address, type: type, .openBSD) else { return }
-    if let line = outcome.console { print(line) }
+    if let line = outcome.console { log.print(line) }
     failure = outcome.failure
   }
 
@@ -50,31 +49,19 @@ extension OpenBSD39 {
   /// (recollection).
   @inline(never)
   func poolFreeRefused(_ index: Int, _ address: KernelAddress, _ error: PoolAllocator.FreeError) {
-    let name = pools.names[index]
-    switch error {
-    case .none: return
-    case .noneOut:
-      print("pool \(name): putting with none out")
-      failure = .panic(message: "pool_put", requestBytes: 0)
-    case .notAnItem: failure = .panic(message: "pool_put: \(name): page header missing", requestBytes: 0)
-    case .alreadyFree:
-      failure = .panic(
-        message: "pool_put: \(name): double pool_put: 0x\(String(address.rawValue, radix: 16))", requestBytes: 0)
-    }
+    let hex = TextColumn.hexadecimal(address.rawValue)
+    guard let outcome = pools.outcome(ofPutting: index, error, alreadyFree: "double pool_put: \(hex)") else { return }
+    if let line = outcome.console { log.print(line) }
+    failure = outcome.failure
   }
 
   /// Checked mode: a free item of malloc was written to, which the kernel prints and goes on.
   func reportModifiedItem() {
-    if let line = buckets.modifiedItemLine(.openBSD) { print(line) }
+    if let line = buckets.modifiedItemLine(.openBSD) { log.print(line) }
   }
 
   /// Checked mode: the mark of a free pool item is gone.
   func reportModifiedPoolItem() {
-    guard failure == nil, let found = pools.diagnostic?.takeFinding() else { return }
-    failure = .panic(message: pools.modifiedItemMessage(found), requestBytes: 0)
-  }
-
-  private func print(_ line: String) {
-    if console.count < Self.consoleCapacity { console.append(line) }
+    if failure == nil, let found = pools.modifiedItemFailure() { failure = found }
   }
 }

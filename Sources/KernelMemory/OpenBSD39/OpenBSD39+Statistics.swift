@@ -5,10 +5,7 @@ extension OpenBSD39 {
   /// Every byte of kmem_map: live requests, their rounding, free items and large allocations of malloc(9).
   public func ledger() -> Ledger {
     var ledger = Ledger()
-    ledger.live = buckets.liveBytes
-    ledger.rounding = buckets.liveRoundedBytes - buckets.liveBytes
-    ledger.slabFree = buckets.freeBytes
-    ledger.large = buckets.largeBytes
+    buckets.add(to: &ledger)
     ledger.lost = lostBytes
     return ledger
   }
@@ -44,13 +41,7 @@ extension OpenBSD39 {
   ///
   /// - Throws: the violation, with its values.
   public func checkLedger() throws(InvariantViolation) {
-    let ledger = ledger()
-    guard ledger.total == mapUsedBytes else {
-      throw InvariantViolation("ledger: \(ledger.total) bytes accounted, \(mapUsedBytes) of kmem_map in use: \(ledger)")
-    }
-    guard ledger.rounding >= 0, ledger.live >= 0, ledger.large >= 0, ledger.slabFree >= 0 else {
-      throw InvariantViolation("ledger: an account is negative: \(ledger)")
-    }
+    try ledger().check(mapUsedBytes: mapUsedBytes, of: "kmem_map")
   }
 
   /// Checks the ledger, malloc's lists and accounts, every pool, the page cache and both maps.

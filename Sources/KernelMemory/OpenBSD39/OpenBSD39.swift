@@ -29,8 +29,6 @@ public final class OpenBSD39: AllocatorModel {
   public static let memorySizes = 16 << 20...4 << 30
   /// Numbers of processors that are accepted.
   public static let processorCounts = 1...16
-  /// The most console lines that are kept.
-  static let consoleCapacity = 200
 
   /// Configuration that the model was booted with.
   public let tuning: Tuning
@@ -56,10 +54,11 @@ public final class OpenBSD39: AllocatorModel {
   /// Address space that ``loseAddressSpace(pages:)`` took out of kmem_map, bytes.
   public internal(set) var lostBytes = 0
   /// What the kernel wrote on its console, the first 200 lines.
-  public internal(set) var console: [String] = []
+  public var console: [String] { log.lines }
 
   /// Handles of the pools of kernel objects.
   let objects: Objects
+  var log = ConsoleLog()
   private let isChecked: Bool
   /// ``failure`` is not nil: the one word of it that every call reads.
   private let dead: UnsafeMutablePointer<Bool>
@@ -73,16 +72,11 @@ public final class OpenBSD39: AllocatorModel {
   ///
   /// - Throws: an error that names the value out of range.
   public init(_ configuration: ModelConfiguration, tuning: Tuning) throws(ModelConfigurationError) {
-    guard Self.processorCounts.contains(configuration.cpus) else {
-      throw .processors(configuration.cpus, allowed: Self.processorCounts)
-    }
-    guard Self.memorySizes.contains(configuration.physicalMemory) else {
-      throw .physicalMemory(configuration.physicalMemory, allowed: Self.memorySizes)
-    }
+    try configuration.check(
+      model: Self.identifier, processors: Self.processorCounts, memory: Self.memorySizes,
+      map: Self.mapSizes(configuration.architecture))
     let isDirect = configuration.architecture == .amd64
     let poolStart = isDirect ? Self.directStart : Self.kernelStart
-    let mapSizes = Self.mapSizes(configuration.architecture)
-    if let size = configuration.mapBytes, !mapSizes.contains(size) { throw .mapSize(size, allowed: mapSizes) }
     let physicalPages = PhysicalPages.managedPages(ofMemory: configuration.physicalMemory)
     let bytes =
       configuration.mapBytes ?? Self.kmemSize(physicalPages: physicalPages, architecture: configuration.architecture)

@@ -7,7 +7,7 @@ extension PoolAllocator {
   /// - Returns: the address, or null: ``refusal`` tells why.
   @inline(__always)
   public func get(_ index: Int, _ wait: WaitPolicy) -> KernelAddress {
-    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.count), "PoolAllocator: pool \(index)")
+    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.pools.count), "PoolAllocator: pool \(index)")
     let pool = pools + index
     var page = Int(pool.pointee.current)
     if page < 0 || pool.pointee.out >= pool.pointee.hardLimit {
@@ -36,7 +36,7 @@ extension PoolAllocator {
   @inline(__always)
   @discardableResult
   public func put(_ index: Int, _ address: KernelAddress) -> FreeError {
-    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.count), "PoolAllocator: pool \(index)")
+    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.pools.count), "PoolAllocator: pool \(index)")
     guard pools[index].out > 0 else { return .noneOut }
     let cell = cell(of: address, pool: index)
     guard cell >= 0 else { return .notAnItem }

@@ -65,7 +65,7 @@ extension PoolAllocator {
   ///   - source: index of the page source.
   ///   - cached: items of each pool in per-CPU caches and in caches behind them; empty where there are none.
   public func add(to ledger: inout Ledger, source: Int, cached: [(perCPU: Int, shared: Int)] = []) {
-    for index in 0..<state.pointee.count where pools[index].source == source {
+    for index in 0..<state.pointee.pools.count where pools[index].source == source {
       let pool = pools + index
       let size = pool.pointee.size
       let held = index < cached.count ? cached[index] : (perCPU: 0, shared: 0)

@@ -156,9 +156,7 @@ public final class PoolAllocator {
   /// The allocator's own variables.
   struct State {
     var refusal = Refusal.none
-    var pools: UnsafeMutablePointer<Pool>
-    var count = 0
-    var capacity: Int
+    var pools = RecordColumn<Pool>(capacity: 32)
     /// Virtual nanoseconds since boot.
     var now: UInt64 = 0
     /// No page of the window from here on ever had an owner.
@@ -209,13 +207,12 @@ public final class PoolAllocator {
     diagnostic = backing.map { PoolDiagnostic(backing: $0, magic: style.magic) }
     pages = .allocate(capacity: max(1, windowPages))
     links = .allocate(capacity: max(1, windowPages << Self.slotShift))
-    let capacity = 32
     state = .allocate(capacity: 1)
-    state.initialize(to: State(pools: .allocate(capacity: capacity), capacity: capacity))
+    state.initialize(to: State())
   }
 
   deinit {
-    pools.deallocate()
+    state.pointee.pools.deallocate()
     pages.deallocate()
     links.deallocate()
     state.deallocate()
@@ -223,9 +220,9 @@ public final class PoolAllocator {
 
   /// struct pool of every pool, in the order of creation.
   @inline(__always)
-  var pools: UnsafeMutablePointer<Pool> { state.pointee.pools }
+  var pools: UnsafeMutablePointer<Pool> { state.pointee.pools.base }
   /// Number of pools.
-  public var count: Int { state.pointee.count }
+  public var count: Int { state.pointee.pools.count }
   /// Why the last ``get(_:_:)`` returned null.
   public var refusal: Refusal { state.pointee.refusal }
 
@@ -251,22 +248,14 @@ public final class PoolAllocator {
     precondition(layout.headerInPage || headerPool != nil, "PoolAllocator: pool \(name) needs a pool of headers")
     precondition(layout.itemsPerPage <= 1 << Self.slotShift, "PoolAllocator: items of \(layout.size) bytes")
     let index = names.count
-    if index == state.pointee.capacity {
-      let larger = UnsafeMutablePointer<Pool>.allocate(capacity: 2 * index)
-      larger.moveInitialize(from: pools, count: index)
-      pools.deallocate()
-      state.pointee.pools = larger
-      state.pointee.capacity *= 2
-    }
-    (pools + index).initialize(
-      to: Pool(
+    state.pointee.pools.append(
+      Pool(
         size: layout.size, requestedSize: requestedSize, alignment: step, itemsPerPage: layout.itemsPerPage,
         largestColor: layout.largestColor, reciprocal: (1 << 24 + layout.size - 1) / layout.size,
         maximumPages: style.maximumPages, source: source,
         headerPool: layout.headerInPage ? -1 : headerPool ?? -1, isInternal: isInternal,
         keepsPages: keepsPages))
     names.append(name)
-    state.pointee.count = names.count
     return index
   }
 

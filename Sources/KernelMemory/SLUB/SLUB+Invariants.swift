@@ -18,7 +18,7 @@ extension SLUB {
   ///
   /// - Throws: the first violation, with its values.
   public func checkInvariants() throws(InvariantViolation) {
-    var found = [Found](repeating: Found(), count: state.pointee.cacheCount)
+    var found = [Found](repeating: Found(), count: state.pointee.caches.count)
     var largePages = 0
     var slabPages = 0
     var page = 0
@@ -128,7 +128,7 @@ extension SLUB {
   private func checkProcessors(_ index: Int) throws(InvariantViolation) {
     let name = names[index]
     for number in 0..<processors {
-      let processor = state.pointee.processors[index * processors + number]
+      let processor = state.pointee.processors.base[index * processors + number]
       if processor.slab == Self.noPage {
         guard processor.freelist == Self.noObject else {
           throw InvariantViolation("\(name): processor \(number) has free objects and no slab")

@@ -117,7 +117,7 @@ extension SLUB {
   /// flush_all: every processor gives its slab and its partial list to the node.
   func flush(_ cache: Int) {
     for index in 0..<processors {
-      let processor = state.pointee.processors + (cache * processors + index)
+      let processor = state.pointee.processors.base + (cache * processors + index)
       let slab = processor.pointee.slab
       let list = processor.pointee.freelist
       let partial = processor.pointee.partial

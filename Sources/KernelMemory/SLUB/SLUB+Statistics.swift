@@ -53,14 +53,14 @@ extension SLUB {
 
   /// Slabs on the partial list of a processor.
   public func partialSlabs(_ index: Int, processor: Int) -> Int {
-    let first = state.pointee.processors[index * processors + processor].partial
+    let first = state.pointee.processors.base[index * processors + processor].partial
     return first == Self.noPage ? 0 : Int(pages[Int(first)].slabs)
   }
 
   /// Every byte that the allocator holds of the linear map, by account.
   public func ledger() -> Ledger {
     var ledger = Ledger()
-    for index in 0..<state.pointee.cacheCount {
+    for index in 0..<state.pointee.caches.count {
       let cache = caches + index
       let live = cache.pointee.live &* cache.pointee.size
       if cache.pointee.flags.contains(.bookkeeping) {

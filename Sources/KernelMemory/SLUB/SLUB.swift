@@ -25,10 +25,9 @@ public final class SLUB {
 
   struct State {
     var currentCPU = 0
-    var cacheCount = 0
-    var cacheCapacity: Int
-    var caches: UnsafeMutablePointer<SLUBCache>
-    var processors: UnsafeMutablePointer<SLUBProcessor>
+    var caches = RecordColumn<SLUBCache>(capacity: 64)
+    /// One record for each cache and processor.
+    var processors: RecordColumn<SLUBProcessor>
     var refusal = SLUBRefusal.none
     var freeError = SLUBFreeError.none
     /// Pages of kmalloc() above the largest class.
@@ -89,12 +88,8 @@ public final class SLUB {
     requested = .allocate(capacity: count << Self.cellShift)
     smallClasses = .allocate(capacity: 24)
     largeClasses = .allocate(capacity: 16)
-    let capacity = 64
     state = .allocate(capacity: 1)
-    state.initialize(
-      to: State(
-        cacheCapacity: capacity, caches: .allocate(capacity: capacity),
-        processors: .allocate(capacity: capacity * processors)))
+    state.initialize(to: State(processors: RecordColumn(capacity: 64 * processors)))
     createBootCaches()
   }
 
@@ -110,12 +105,12 @@ public final class SLUB {
   }
 
   @inline(__always)
-  var caches: UnsafeMutablePointer<SLUBCache> { state.pointee.caches }
+  var caches: UnsafeMutablePointer<SLUBCache> { state.pointee.caches.base }
 
   /// The current processor's part of a cache.
   @inline(__always)
   func processor(_ cache: Int) -> UnsafeMutablePointer<SLUBProcessor> {
-    state.pointee.processors + (cache &* processors &+ state.pointee.currentCPU)
+    state.pointee.processors.base + (cache &* processors &+ state.pointee.currentCPU)
   }
 
   // MARK: Caches
@@ -156,37 +151,22 @@ public final class SLUB {
   public func createCache(_ name: String, objectSize: Int, align: Int, flags: SLUBLayout.Flags) -> Int {
     let layout = SLUBLayout(
       objectSize: objectSize, align: align, flags: flags, wordSize: wordSize, processors: processors, tuning: tuning)
-    let index = state.pointee.cacheCount
+    let index = state.pointee.caches.count
     precondition(index < Self.cacheLimit, "SLUB: too many caches")
-    if index == state.pointee.cacheCapacity { growCaches() }
-    (caches + index).initialize(
-      to: SLUBCache(
+    state.pointee.caches.append(
+      SLUBCache(
         size: layout.size, objectSize: objectSize,
         reciprocal: (1 << Self.reciprocalShift + UInt64(layout.size) - 1) / UInt64(layout.size), order: layout.order,
         objects: layout.objects, minimumOrder: layout.minimumOrder, minimumOrderObjects: layout.minimumOrderObjects,
         cpuPartialSlabs: layout.cpuPartialSlabs, minimumPartial: layout.minimumPartial, flags: flags))
-    (state.pointee.processors + index * processors).initialize(repeating: SLUBProcessor(), count: processors)
+    state.pointee.processors.append(SLUBProcessor(), copies: processors)
     names.append(name)
-    state.pointee.cacheCount = index + 1
     // The structures of the first two caches lie in the kernel's data.
     if index >= 2 {
       _ = allocate(0, requested: caches[0].objectSize, .noWait)
       _ = allocate(1, requested: caches[1].objectSize, .noWait)
     }
     return index
-  }
-
-  private func growCaches() {
-    let old = state.pointee.cacheCapacity
-    let moreCaches = UnsafeMutablePointer<SLUBCache>.allocate(capacity: 2 * old)
-    moreCaches.moveInitialize(from: state.pointee.caches, count: old)
-    state.pointee.caches.deallocate()
-    state.pointee.caches = moreCaches
-    let moreProcessors = UnsafeMutablePointer<SLUBProcessor>.allocate(capacity: 2 * old * processors)
-    moreProcessors.moveInitialize(from: state.pointee.processors, count: old * processors)
-    state.pointee.processors.deallocate()
-    state.pointee.processors = moreProcessors
-    state.pointee.cacheCapacity = 2 * old
   }
 
   /// kmalloc_index(): the cache of a request of 1 to ``largestClass`` bytes.

@@ -32,3 +32,21 @@ public struct Ledger: Equatable, Sendable {
     live + rounding + slabFree + cpuBuckets + zoneBuckets + slabOverhead + bucketStructures + large + lost
   }
 }
+
+extension Ledger {
+  /// Checks that the accounts sum up to the bytes of the map in use and that none is negative.
+  ///
+  /// - Parameters:
+  ///   - mapUsedBytes: bytes in use.
+  ///   - map: the kernel's name for the map.
+  /// - Throws: the violation, with all accounts.
+  func check(mapUsedBytes: Int, of map: String) throws(InvariantViolation) {
+    guard total == mapUsedBytes else {
+      throw InvariantViolation("ledger: \(total) bytes accounted, \(mapUsedBytes) of \(map) in use: \(self)")
+    }
+    guard
+      live >= 0, rounding >= 0, slabFree >= 0, cpuBuckets >= 0, zoneBuckets >= 0, slabOverhead >= 0,
+      bucketStructures >= 0, large >= 0, lost >= 0
+    else { throw InvariantViolation("ledger: an account is negative: \(self)") }
+  }
+}

@@ -18,7 +18,7 @@ extension ZoneAllocator {
   ///
   /// - Returns: the address, or null: ``refusal`` tells why.
   public func allocate(_ index: Int, _ wait: WaitPolicy) -> KernelAddress {
-    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.zoneCount), "ZoneAllocator: zone \(index)")
+    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.zones.count), "ZoneAllocator: zone \(index)")
     let zone = zones + index
     if zone.pointee.freeCount <= zone.pointee.freeMinimum {
       let fresh = grow(zone, index, wait)
@@ -48,7 +48,7 @@ extension ZoneAllocator {
   /// zfree: gives one item back, to the head of the list.
   @discardableResult
   public func free(_ index: Int, _ address: KernelAddress) -> FreeError {
-    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.zoneCount), "ZoneAllocator: zone \(index)")
+    precondition(UInt(bitPattern: index) < UInt(bitPattern: state.pointee.zones.count), "ZoneAllocator: zone \(index)")
     let cell = cell(of: address)
     guard cell >= 0, Int(owner(cell)) == index else { return .notAnItem }
     let state = link(cell)

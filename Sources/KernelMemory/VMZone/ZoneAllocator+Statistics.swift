@@ -12,7 +12,7 @@ extension ZoneAllocator {
   public var reservedBytes: Int { state.pointee.reservedBytes }
   /// struct vm_zone of every zone, in the order of creation.
   @inline(__always)
-  var zones: UnsafeMutablePointer<Zone> { state.pointee.zones }
+  var zones: UnsafeMutablePointer<Zone> { state.pointee.zones.base }
 
   /// Items that a zone may have (zmax), 0 without a limit.
   public func limit(_ index: Int) -> Int {

@@ -79,9 +79,7 @@ public final class ZoneAllocator {
     var kernPages = 0
     var kmemPages = 0
     var reservedBytes = 0
-    var zones: UnsafeMutablePointer<Zone>
-    var zoneCount = 0
-    var capacity: Int
+    var zones = RecordColumn<Zone>(capacity: 16)
     /// Shares of growths since the last one that went to the second map.
     var fallbackDebt = 0.0
     /// No page of the first map from here on has an owner.
@@ -141,13 +139,12 @@ public final class ZoneAllocator {
     fallbackLinks = .allocate(capacity: max(1, fallbackPages * Self.granulesPerPage))
     fallbackOwners = .allocate(capacity: max(1, fallbackPages))
     fallbackOwners.initialize(repeating: Self.noZone, count: max(1, fallbackPages))
-    let capacity = 16
     state = .allocate(capacity: 1)
-    state.initialize(to: State(zones: .allocate(capacity: capacity), capacity: capacity))
+    state.initialize(to: State())
   }
 
   deinit {
-    zones.deallocate()
+    state.pointee.zones.deallocate()
     state.deallocate()
     links.deallocate()
     owners.deallocate()
@@ -173,13 +170,6 @@ public final class ZoneAllocator {
     precondition(size % (1 << Self.granuleShift) == 0, "ZoneAllocator: item size \(size)")
     let index = names.count
     precondition(index < Int(Self.noZone), "ZoneAllocator: too many zones")
-    if index == state.pointee.capacity {
-      let larger = UnsafeMutablePointer<Zone>.allocate(capacity: 2 * index)
-      larger.moveInitialize(from: zones, count: index)
-      zones.deallocate()
-      state.pointee.zones = larger
-      state.pointee.capacity *= 2
-    }
     var zone = Zone(
       size: size, requestedSize: requestedSize, growth: growth,
       freeMinimum: freeMinimum ?? max(1, kernelPageSize / size))
@@ -189,9 +179,8 @@ public final class ZoneAllocator {
       zone.reservedPages = zone.reservedPage < 0 ? 0 : pages
       state.pointee.reservedBytes += zone.reservedPages * kernelPageSize
     }
-    (zones + index).initialize(to: zone)
+    state.pointee.zones.append(zone)
     names.append(name)
-    state.pointee.zoneCount = names.count
     return index
   }
 

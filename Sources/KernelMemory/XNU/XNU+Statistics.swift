@@ -11,14 +11,7 @@ extension XNU {
   }
 
   /// Statistics by malloc type (struct kmemstats), in the order of registration.
-  public func mallocTypeStatistics() -> [MallocTypeStatistics] {
-    typeNames.indices.map { index in
-      let type = types[index]
-      return MallocTypeStatistics(
-        name: typeNames[index], inUse: UInt64(max(0, type.inUse)), bytes: UInt64(max(0, type.bytes)),
-        requests: type.calls, frees: type.frees, highUse: UInt64(type.highUse), sizes: type.sizes)
-    }
-  }
+  public func mallocTypeStatistics() -> [MallocTypeStatistics] { types.statistics() }
 
   /// Statistics of mbuf and mbuf_cluster, then of the zones of zone_map in the order of creation.
   public func zoneStatistics() -> [ZoneStatistics] {
@@ -54,14 +47,11 @@ extension XNU {
   ) -> String {
     var text = String(name.prefix(19))
     while text.utf8.count < 20 { text += " " }
-    text += "\(pad(size, 6))\(pad(bytes >> 10, 7))K\(pad(maximum >> 10, 7))K\(pad(elements, 8))"
-    text += "\(pad(maximum / size, 8))\(pad(used, 8))\(pad(chunk >> 10, 5))K\(pad(chunk / size, 8))"
+    text +=
+      "\(TextColumn.right(size, 6))\(TextColumn.right(bytes >> 10, 7))K\(TextColumn.right(maximum >> 10, 7))K\(TextColumn.right(elements, 8))"
+    text +=
+      "\(TextColumn.right(maximum / size, 8))\(TextColumn.right(used, 8))\(TextColumn.right(chunk >> 10, 5))K\(TextColumn.right(chunk / size, 8))"
     return text + (isCollectable ? " C\n" : "\n")
-  }
-
-  private func pad(_ value: Int, _ width: Int) -> String {
-    let text = String(value)
-    return String(repeating: " ", count: max(0, width - text.utf8.count)) + text
   }
 
   /// Empty: zprint(1) is the one view.
@@ -73,13 +63,7 @@ extension XNU {
   ///
   /// - Throws: the violation, with its values.
   public func checkLedger() throws(InvariantViolation) {
-    let ledger = ledger()
-    guard ledger.total == mapUsedBytes else {
-      throw InvariantViolation("ledger: \(ledger.total) bytes accounted, \(mapUsedBytes) of zone_map in use: \(ledger)")
-    }
-    guard ledger.rounding >= 0, ledger.slabFree >= 0, ledger.slabOverhead >= 0 else {
-      throw InvariantViolation("ledger: an account is negative: \(ledger)")
-    }
+    try ledger().check(mapUsedBytes: mapUsedBytes, of: "zone_map")
   }
 
   /// Checks the ledger, every zone, the malloc types and every map.
@@ -92,13 +76,6 @@ extension XNU {
     try mbufs.checkInvariants()
     try mbufs.map.space.checkInvariants(name: "mb_map")
     try large.checkInvariants()
-    for (index, name) in typeNames.enumerated() {
-      let type = types[index]
-      guard UInt64(bitPattern: Int64(type.inUse)) == type.calls &- type.frees, type.highUse >= type.bytes else {
-        throw InvariantViolation(
-          "malloc type \"\(name)\": \(type.inUse) in use, \(type.calls) calls, \(type.frees) frees, \(type.bytes) bytes,"
-            + " high use \(type.highUse)")
-      }
-    }
+    try types.checkCounters()
   }
 }

@@ -26,16 +26,6 @@ public final class XNU: AllocatorModel {
   /// Numbers of processors that are accepted.
   public static let processorCounts = 1...16
 
-  /// struct kmemstats of one malloc type.
-  struct TypeRecord {
-    var inUse = 0
-    var bytes = 0
-    var highUse = 0
-    var calls: UInt64 = 0
-    var frees: UInt64 = 0
-    var sizes: UInt64 = 0
-  }
-
   /// The zones of zone_map.
   public let zones: ZoneMapAllocator
   /// mbufs and clusters in mb_map.
@@ -56,12 +46,8 @@ public final class XNU: AllocatorModel {
 
   let objects: Objects
   let isChecked: Bool
-  /// Names of the malloc types, in the order of registration.
-  private(set) var typeNames: [String] = []
-  private var typeIndices: [String: Int] = [:]
-  private var typeCapacity = 64
-  /// One record a malloc type, behind a pointer to the column, which moves when it grows.
-  private let typeColumn: UnsafeMutablePointer<UnsafeMutablePointer<TypeRecord>>
+  /// struct kmemstats of every malloc type.
+  let types = MallocTypeTable()
   /// kalloc's zone of a request, by its size in units of 8 bytes.
   private let kallocZone: UnsafeMutablePointer<UInt8>
   private let largestZoned: Int
@@ -72,22 +58,16 @@ public final class XNU: AllocatorModel {
   ///
   /// - Throws: an error that names the value out of range.
   public init(_ configuration: ModelConfiguration) throws(ModelConfigurationError) {
-    guard Self.processorCounts.contains(configuration.cpus) else {
-      throw .processors(configuration.cpus, allowed: Self.processorCounts)
-    }
+    try configuration.check(
+      model: Self.identifier, processors: Self.processorCounts, memory: Self.memorySizes,
+      map: Self.mapSizes)
     let memory = configuration.physicalMemory
-    guard Self.memorySizes.contains(memory) else { throw .physicalMemory(memory, allowed: Self.memorySizes) }
-    if let size = configuration.mapBytes, !Self.mapSizes.contains(size) {
-      throw .mapSize(size, allowed: Self.mapSizes)
-    }
     let bytes = configuration.mapBytes ?? Self.zoneMapSize(physicalMemory: memory)
     desiredVnodes = Self.desiredVnodes(physicalMemory: memory)
     let backing = configuration.checked ? configuration.backing : nil
     isChecked = backing != nil
     dead = .allocate(capacity: 1)
     dead.initialize(to: false)
-    typeColumn = .allocate(capacity: 1)
-    typeColumn.initialize(to: .allocate(capacity: typeCapacity))
 
     var next = Self.mapStart
     func map(_ bytes: Int) -> WiredMap {
@@ -122,33 +102,14 @@ public final class XNU: AllocatorModel {
   }
 
   deinit {
-    typeColumn.pointee.deallocate()
-    typeColumn.deallocate()
     kallocZone.deallocate()
     dead.deallocate()
   }
 
-  @inline(__always)
-  var types: UnsafeMutablePointer<TypeRecord> { typeColumn.pointee }
-
   // MARK: malloc
 
   /// The handle of a malloc type; a new name is registered.
-  public func mallocType(named name: String) -> MallocType {
-    if let known = typeIndices[name] { return MallocType(index: known) }
-    let index = typeNames.count
-    if index == typeCapacity {
-      let larger = UnsafeMutablePointer<TypeRecord>.allocate(capacity: 2 * index)
-      larger.moveInitialize(from: types, count: index)
-      types.deallocate()
-      typeColumn.pointee = larger
-      typeCapacity *= 2
-    }
-    (types + index).initialize(to: TypeRecord())
-    typeNames.append(name)
-    typeIndices[name] = index
-    return MallocType(index: index)
-  }
+  public func mallocType(named name: String) -> MallocType { MallocType(index: types.register(name)) }
 
   /// _MALLOC() of `size` bytes, at least 1, over kalloc(); null where there is nothing to give.
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
@@ -161,7 +122,7 @@ public final class XNU: AllocatorModel {
       zoneRefused(zone)
       return .null
     }
-    charge(type, zones.zones[zone].size)
+    types.charge(type.index, zones.zones[zone].size)
     if isChecked { reportModified() }
     return address
   }
@@ -176,7 +137,7 @@ public final class XNU: AllocatorModel {
       largeRefused(size)
       return .null
     }
-    charge(type, (size + kernelPageSize - 1) / kernelPageSize * kernelPageSize)
+    types.charge(type.index, (size + kernelPageSize - 1) / kernelPageSize * kernelPageSize)
     return address
   }
 
@@ -190,7 +151,7 @@ public final class XNU: AllocatorModel {
     guard zones.map.space.contains(address) else { return freeLarge(address, type) }
     zones.free(-1, address)
     guard zones.state.pointee.freeError == .none else { return freeRefused(address, -1) }
-    credit(type, zones.zones[zones.state.pointee.ownerOfFreed].size)
+    types.credit(type.index, zones.zones[zones.state.pointee.ownerOfFreed].size)
   }
 
   @inline(never)
@@ -200,26 +161,7 @@ public final class XNU: AllocatorModel {
       zones.state.pointee.freeError = .notAllocated
       return freeRefused(address, -1)
     }
-    credit(type, bytes)
-  }
-
-  @inline(__always)
-  private func charge(_ type: MallocType, _ bytes: Int) {
-    let record = types + type.index
-    record.pointee.bytes &+= bytes
-    record.pointee.inUse &+= 1
-    record.pointee.calls &+= 1
-    if record.pointee.bytes > record.pointee.highUse { record.pointee.highUse = record.pointee.bytes }
-    let bits = Int.bitWidth &- (max(bytes, 16) &- 1).leadingZeroBitCount &- 4
-    record.pointee.sizes |= 1 << UInt64(truncatingIfNeeded: bits)
-  }
-
-  @inline(__always)
-  private func credit(_ type: MallocType, _ bytes: Int) {
-    let record = types + type.index
-    record.pointee.bytes &-= bytes
-    record.pointee.inUse &-= 1
-    record.pointee.frees &+= 1
+    types.credit(type.index, bytes)
   }
 
   // MARK: Zones
