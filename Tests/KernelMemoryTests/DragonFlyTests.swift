@@ -10,12 +10,8 @@ func bootDragonFly(
   mapPages: Int? = 2048, memory: Int = 512 << 20, cpus: Int = 1, pages: PhysicalPages? = nil,
   backing: BackingBytes? = nil
 ) throws -> DragonFly {
-  var configuration = ModelConfiguration(physicalMemory: memory)
-  configuration.mapBytes = mapPages.map { $0 * kernelPageSize }
-  configuration.cpus = cpus
-  configuration.pages = pages
-  configuration.backing = backing
-  configuration.checked = backing != nil
+  let configuration = ModelConfiguration.machine(
+    memory: memory, mapPages: mapPages, cpus: cpus, pages: pages, backing: backing)
   return try DragonFly(configuration)
 }
 
@@ -79,22 +75,8 @@ struct DragonFlyTests {
   }
 
   @Test func valuesOutOfRangeAreRefused() {
-    var configuration = ModelConfiguration(physicalMemory: 512 << 20)
-    configuration.architecture = .amd64
-    #expect(throws: ModelConfigurationError.architecture(.amd64, model: "dragonfly", supported: [.i386])) {
-      try DragonFly(configuration)
-    }
-    configuration.architecture = .i386
-    configuration.cpus = 17
-    #expect(throws: ModelConfigurationError.processors(17, allowed: 1...16)) { try DragonFly(configuration) }
-    configuration.cpus = 1
-    configuration.mapBytes = 1
-    #expect(throws: ModelConfigurationError.mapSize(1, allowed: DragonFly.mapSizes)) { try DragonFly(configuration) }
-    configuration.mapBytes = nil
-    configuration.physicalMemory = 1
-    #expect(throws: ModelConfigurationError.physicalMemory(1, allowed: DragonFly.memorySizes)) {
-      try DragonFly(configuration)
-    }
+    expectValuesOutOfRangeAreRefused(
+      DragonFly.self, only: .i386, map: DragonFly.mapSizes, memory: DragonFly.memorySizes)
   }
 
   // MARK: Chunks

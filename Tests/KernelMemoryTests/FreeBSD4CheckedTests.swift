@@ -62,11 +62,7 @@ struct FreeBSD4CheckedTests {
   @Test func aSecondFreeEndsTheKernel() throws {
     for backing in [nil, TestBacking(start: FreeBSD4.kmemStart, count: 1 << 20)] {
       let model = try bootFreeBSD4(backing: backing?.bytes)
-      let type = model.mallocType(named: "temp")
-      let item = model.malloc(100, type, .wait)
-      model.free(item, type)
-      model.free(item, type)
-      #expect(model.failure == .panic(message: "free: multiple free", requestBytes: 0))
+      let item = expectASecondFreeEnds(model, message: "free: multiple free")
       #expect(model.console == ["multiple freed item 0x\(String(item.rawValue, radix: 16))"])
     }
   }

@@ -10,11 +10,8 @@ import Testing
 func bootFreeBSD4(
   mapPages: Int = 256, tuning: FreeBSD4.Tuning = .init(), pages: PhysicalPages? = nil, backing: BackingBytes? = nil
 ) throws -> FreeBSD4 {
-  var configuration = ModelConfiguration(physicalMemory: 512 << 20)
-  configuration.mapBytes = mapPages * kernelPageSize
-  configuration.pages = pages
-  configuration.backing = backing
-  configuration.checked = backing != nil
+  let configuration = ModelConfiguration.machine(
+    memory: 512 << 20, mapPages: mapPages, pages: pages, backing: backing)
   return try FreeBSD4(configuration, tuning: tuning)
 }
 
@@ -55,30 +52,8 @@ struct FreeBSD4Tests {
   }
 
   @Test func valuesOutOfRangeAreRefused() {
-    var configuration = ModelConfiguration(physicalMemory: 512 << 20)
-    configuration.architecture = .amd64
-    #expect(throws: ModelConfigurationError.architecture(.amd64, model: "freebsd-4", supported: [.i386])) {
-      try FreeBSD4(configuration)
-    }
-    configuration.architecture = .i386
-    for cpus in [0, 17] {
-      configuration.cpus = cpus
-      #expect(throws: ModelConfigurationError.processors(cpus, allowed: 1...16)) { try FreeBSD4(configuration) }
-    }
-    configuration.cpus = 16
-    for bytes in [0, -1, (1 << 20) - 1, 1 << 30, Int.max] {
-      configuration.mapBytes = bytes
-      #expect(throws: ModelConfigurationError.mapSize(bytes, allowed: 1 << 20...0x2F00_0000)) {
-        try FreeBSD4(configuration)
-      }
-    }
-    configuration.mapBytes = nil
-    for bytes in [0, -5, Int.max] {
-      configuration.physicalMemory = bytes
-      #expect(throws: ModelConfigurationError.physicalMemory(bytes, allowed: 16 << 20...4 << 30)) {
-        try FreeBSD4(configuration)
-      }
-    }
+    expectValuesOutOfRangeAreRefused(
+      FreeBSD4.self, only: .i386, map: 1 << 20...0x2F00_0000, memory: 16 << 20...4 << 30)
   }
 
   @Test func theLargestMapEndsWhereTheOtherMapsStart() throws {
@@ -91,20 +66,9 @@ struct FreeBSD4Tests {
 
   @Test func aFullMapKillsAWaitingCallerWithTheKernelsWords() throws {
     let model = try bootFreeBSD4()
-    // Half of the map each, so that no type meets its limit first.
-    for name in ["temp", "devbuf"] {
-      let type = model.mallocType(named: name)
-      for _ in 0..<8 { #expect(model.malloc(16 * kernelPageSize, type, .wait) != .null) }
-    }
-    let other = model.mallocType(named: "mount")
-    #expect(model.malloc(40000, other, .noWait) == .null)
-    #expect(model.failure == nil)
+    let words = "kmem_malloc(40960): kmem_map too small: 1048576 total allocated"
+    try expectAFullMapEnds(model, in: .panic(message: words, requestBytes: 40960))
     #expect(model.noWaitFailures == 1)
-    #expect(model.malloc(40000, other, .wait) == .null)
-    #expect(
-      model.failure
-        == .panic(message: "kmem_malloc(40960): kmem_map too small: 1048576 total allocated", requestBytes: 40960))
-    try model.checkInvariants()
   }
 
   @Test func aListedClassAsksForItsRefill() throws {
@@ -136,24 +100,9 @@ struct FreeBSD4Tests {
 
   @Test func afterAFailureNothingHappensAnyMore() throws {
     let model = try bootFreeBSD4()
-    let type = model.mallocType(named: "temp")
-    let vnode = try #require(model.zone(named: "VNODE"))
-    let held = model.zoneAlloc(vnode, .wait)
-    let item = model.malloc(100, type, .wait)
-    model.loseAddressSpace(pages: 256)
-    #expect(
-      model.failure
-        == .panic(
-          message: "kmem_malloc(1048576): kmem_map too small: 4096 total allocated", requestBytes: 1_048_576))
-    let before = (model.mapUsedBytes, model.ledger(), model.zoneStatistics())
-    #expect(model.malloc(100, type, .wait) == .null)
-    #expect(model.zoneAlloc(vnode, .wait) == .null)
-    model.free(item, type)
-    model.zoneFree(vnode, held)
-    model.loseAddressSpace(pages: 1)
-    #expect(before.0 == model.mapUsedBytes)
-    #expect(before.1 == model.ledger())
-    #expect(before.2 == model.zoneStatistics())
+    try expectNothingHappensAfterAFailure(model)
+    let words = "kmem_malloc(1048576): kmem_map too small: 4096 total allocated"
+    #expect(model.failure == .panic(message: words, requestBytes: 1_048_576))
   }
 
   @Test func lostAddressSpaceHasAnAccountOfItsOwn() throws {

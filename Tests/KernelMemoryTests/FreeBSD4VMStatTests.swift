@@ -10,14 +10,7 @@ import Testing
 struct FreeBSD4VMStatTests {
   @Test func theThreeTablesAndTheTotalsOfVmstatM() throws {
     let model = try bootFreeBSD4(mapPages: 2560)
-    let temp = model.mallocType(named: "temp")
-    let state = model.mallocType(named: "NFSD V4state")
-    _ = model.mallocType(named: "unused")
-    let first = model.malloc(200, temp, .wait)
-    _ = model.malloc(256, state, .wait)
-    _ = model.malloc(17, state, .wait)
-    _ = model.malloc(20000, temp, .wait)
-    model.free(first, temp)
+    fillBuckets(model)
     let expected = """
       Memory statistics by bucket size
       Size   In Use   Free   Requests  HighWater  Couldfree

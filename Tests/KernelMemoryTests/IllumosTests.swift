@@ -10,13 +10,8 @@ func bootIllumos(
   mapPages: Int? = 4096, cpus: Int = 2, memory: Int = 256 << 20, architecture: Architecture = .amd64,
   tuning: Kmem.Tuning = Kmem.Tuning(), pages: PhysicalPages? = nil, backing: BackingBytes? = nil
 ) throws -> Illumos {
-  var configuration = ModelConfiguration(physicalMemory: memory)
-  configuration.architecture = architecture
-  configuration.mapBytes = mapPages.map { $0 * kernelPageSize }
-  configuration.cpus = cpus
-  configuration.pages = pages
-  configuration.checked = backing != nil
-  configuration.backing = backing
+  let configuration = ModelConfiguration.machine(
+    memory: memory, mapPages: mapPages, cpus: cpus, architecture: architecture, pages: pages, backing: backing)
   return try Illumos(configuration, tuning: tuning)
 }
 
@@ -275,9 +270,6 @@ struct IllumosTests {
   }
 
   @Test func configurationsOutOfRangeAreRefused() {
-    #expect(throws: ModelConfigurationError.self) { try bootIllumos(cpus: 0) }
-    #expect(throws: ModelConfigurationError.self) { try bootIllumos(mapPages: 10) }
-    #expect(throws: ModelConfigurationError.self) { try bootIllumos(memory: 1 << 20) }
-    #expect(throws: ModelConfigurationError.self) { try bootIllumos(mapPages: 1 << 19) }
+    expectValuesOutOfRangeAreRefused(Illumos.self, map: Illumos.heapSizes, memory: Illumos.memorySizes)
   }
 }

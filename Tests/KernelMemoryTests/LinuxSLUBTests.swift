@@ -10,13 +10,8 @@ func bootLinux(
   mapPages: Int? = 4096, cpus: Int = 2, memory: Int = 256 << 20, architecture: Architecture = .amd64,
   tuning: SLUBLayout.Tuning = SLUBLayout.Tuning(), pages: PhysicalPages? = nil, backing: BackingBytes? = nil
 ) throws -> LinuxSLUB {
-  var configuration = ModelConfiguration(physicalMemory: memory)
-  configuration.architecture = architecture
-  configuration.mapBytes = mapPages.map { $0 * kernelPageSize }
-  configuration.cpus = cpus
-  configuration.pages = pages
-  configuration.checked = backing != nil
-  configuration.backing = backing
+  let configuration = ModelConfiguration.machine(
+    memory: memory, mapPages: mapPages, cpus: cpus, architecture: architecture, pages: pages, backing: backing)
   return try LinuxSLUB(configuration, tuning: tuning)
 }
 
@@ -267,9 +262,6 @@ struct LinuxSLUBTests {
   }
 
   @Test func configurationsOutOfRangeAreRefused() {
-    #expect(throws: ModelConfigurationError.self) { try bootLinux(cpus: 0) }
-    #expect(throws: ModelConfigurationError.self) { try bootLinux(cpus: 17) }
-    #expect(throws: ModelConfigurationError.self) { try bootLinux(mapPages: 10) }
-    #expect(throws: ModelConfigurationError.self) { try bootLinux(memory: 1 << 20) }
+    expectValuesOutOfRangeAreRefused(LinuxSLUB.self, map: LinuxSLUB.mapSizes(.i386), memory: LinuxSLUB.memorySizes)
   }
 }

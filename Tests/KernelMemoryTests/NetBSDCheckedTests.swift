@@ -34,11 +34,7 @@ struct NetBSDCheckedTests {
   @Test func aSecondFreeEndsTheKernelInBothModes() throws {
     for memory in [nil, backing()] {
       let model = try bootNetBSD(backing: memory?.bytes)
-      let type = model.mallocType(named: "temp")
-      let item = model.malloc(100, type, .wait)
-      model.free(item, type)
-      model.free(item, type)
-      #expect(model.failure == .panic(message: "free: duplicated free", requestBytes: 0))
+      let item = expectASecondFreeEnds(model, message: "free: duplicated free")
       #expect(model.console == ["multiply freed item \(hex(item))"])
     }
   }

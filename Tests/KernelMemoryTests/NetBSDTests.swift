@@ -10,12 +10,8 @@ func bootNetBSD(
   mapPages: Int = 256, cpus: Int = 1, pages: PhysicalPages? = nil, backing: BackingBytes? = nil,
   tuning: NetBSD.Tuning = .init()
 ) throws -> NetBSD {
-  var configuration = ModelConfiguration(physicalMemory: 64 << 20)
-  configuration.mapBytes = mapPages * kernelPageSize
-  configuration.cpus = cpus
-  configuration.pages = pages
-  configuration.backing = backing
-  configuration.checked = backing != nil
+  let configuration = ModelConfiguration.machine(
+    memory: 64 << 20, mapPages: mapPages, cpus: cpus, pages: pages, backing: backing)
   return try NetBSD(configuration, tuning: tuning)
 }
 
@@ -47,28 +43,8 @@ struct NetBSDTests {
   }
 
   @Test func valuesOutOfRangeAreRefused() {
-    var configuration = ModelConfiguration(physicalMemory: 512 << 20)
-    configuration.architecture = .amd64
-    #expect(throws: ModelConfigurationError.architecture(.amd64, model: "netbsd", supported: [.i386])) {
-      try NetBSD(configuration)
-    }
-    configuration.architecture = .i386
-    for cpus in [0, 17] {
-      configuration.cpus = cpus
-      #expect(throws: ModelConfigurationError.processors(cpus, allowed: 1...16)) { try NetBSD(configuration) }
-    }
-    configuration.cpus = 1
-    for bytes in [0, (1 << 20) - 1, 1 << 30] {
-      configuration.mapBytes = bytes
-      #expect(throws: ModelConfigurationError.mapSize(bytes, allowed: 1 << 20...0x2F00_0000)) {
-        try NetBSD(configuration)
-      }
-    }
-    configuration.mapBytes = nil
-    configuration.physicalMemory = 1
-    #expect(throws: ModelConfigurationError.physicalMemory(1, allowed: 16 << 20...4 << 30)) {
-      try NetBSD(configuration)
-    }
+    expectValuesOutOfRangeAreRefused(
+      NetBSD.self, only: .i386, map: 1 << 20...0x2F00_0000, memory: 16 << 20...4 << 30)
   }
 
   @Test func mbufsAndClustersHaveTheirLowWaterMarksAtBoot() throws {
@@ -157,22 +133,14 @@ struct NetBSDTests {
 
   @Test func objectsComeFromPools() throws {
     let model = try bootNetBSD()
-    let rows = model.zoneStatistics()
-    let expected: [(KernelObject, String, Int)] = [
-      (.vnode, "vnodepl", 216), (.inode, "ffsino", 184), (.dinode, "ffsdino1", 128), (.nameCacheEntry, "ncache", 80),
-      (.pathBuffer, "pnbufpl", 1024), (.mbuf, "mbpl", 256), (.mbufCluster, "mclpl", 2048), (.socket, "socket", 300),
-      (.inpcb, "inpcbpl", 196), (.tcpcb, "tcpcbpl", 504), (.credential, "kcredpl", 128), (.file, "file", 64),
-      (.mapEntry, "vmmpepl", 72),
-    ]
-    for (object, name, size) in expected {
-      guard case .zone(let zone) = model.source(of: object, nameLength: 31) else {
-        Issue.record("\(object) is no pool")
-        continue
-      }
-      #expect(rows[zone.index].name == name && rows[zone.index].size == size, "\(object)")
-    }
-    #expect(model.source(of: .vmObject, nameLength: 0) == .embedded)
-    #expect(model.source(of: .nameCacheEntry, nameLength: 32) == .embedded)
+    expectPools(
+      model,
+      [
+        (.vnode, "vnodepl", 216), (.inode, "ffsino", 184), (.dinode, "ffsdino1", 128), (.nameCacheEntry, "ncache", 80),
+        (.pathBuffer, "pnbufpl", 1024), (.mbuf, "mbpl", 256), (.mbufCluster, "mclpl", 2048), (.socket, "socket", 300),
+        (.inpcb, "inpcbpl", 196), (.tcpcb, "tcpcbpl", 504), (.credential, "kcredpl", 128), (.file, "file", 64),
+        (.mapEntry, "vmmpepl", 72),
+      ])
   }
 
   @Test func poolsThatInterruptsNeverUseMayLieInKernelMap() throws {
@@ -354,22 +322,6 @@ struct NetBSDTests {
   }
 
   @Test func afterAFailureNothingHappensAnyMore() throws {
-    let model = try bootNetBSD()
-    let type = model.mallocType(named: "temp")
-    let vnode = try #require(model.zone(named: "VNODE"))
-    let held = model.zoneAlloc(vnode, .wait)
-    let item = model.malloc(100, type, .wait)
-    model.loseAddressSpace(pages: 256)
-    #expect(model.failure != nil)
-    let before = (model.mapUsedBytes, model.ledger(), model.zoneStatistics())
-    #expect(model.malloc(100, type, .wait) == .null)
-    #expect(model.zoneAlloc(vnode, .wait) == .null)
-    model.free(item, type)
-    model.zoneFree(vnode, held)
-    model.loseAddressSpace(pages: 1)
-    model.reclaim()
-    #expect(before.0 == model.mapUsedBytes)
-    #expect(before.1 == model.ledger())
-    #expect(before.2 == model.zoneStatistics())
+    try expectNothingHappensAfterAFailure(bootNetBSD())
   }
 }

@@ -10,19 +10,8 @@ import Testing
 struct NetBSDVMStatTests {
   @Test func bucketsTypesTotalsAndPools() throws {
     let model = try bootNetBSD(mapPages: 2560)
-    let temp = model.mallocType(named: "temp")
-    let state = model.mallocType(named: "NFSD V4state")
-    let first = model.malloc(200, temp, .wait)
-    _ = model.malloc(256, state, .wait)
-    _ = model.malloc(17, state, .wait)
-    _ = model.malloc(20000, temp, .wait)
-    model.free(first, temp)
-    let vnodes = try #require(model.zone(named: "VNODE"))
-    let namei = try #require(model.zone(named: "NAMEI"))
-    let vnode = model.zoneAlloc(vnodes, .wait)
-    _ = model.zoneAlloc(vnodes, .wait)
-    model.zoneFree(vnodes, vnode)
-    for _ in 0..<100 { _ = model.zoneAlloc(namei, .wait) }
+    fillBuckets(model)
+    try fillPools(model)
     // 1 group, 30 headers, 100 buffers and 2 vnodes, one of them in a group: 104,040 bytes on 33 pages.
     let expected = """
       Memory statistics by bucket size

@@ -49,11 +49,7 @@ struct OpenBSD39CheckedTests {
   @Test func aSecondFreeEndsTheKernelInBothModes() throws {
     for backing in [nil, mallocBacking()] {
       let model = try bootOpenBSD(backing: backing?.bytes)
-      let type = model.mallocType(named: "temp")
-      let item = model.malloc(100, type, .wait)
-      model.free(item, type)
-      model.free(item, type)
-      #expect(model.failure == .panic(message: "free: duplicated free", requestBytes: 0))
+      let item = expectASecondFreeEnds(model, message: "free: duplicated free")
       #expect(model.console == ["multiply freed item \(hex(item))"])
     }
   }

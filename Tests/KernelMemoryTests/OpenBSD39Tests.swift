@@ -10,12 +10,8 @@ func bootOpenBSD(
   mapPages: Int = 256, architecture: Architecture = .i386, pages: PhysicalPages? = nil, backing: BackingBytes? = nil,
   megabytes: Int = 64, tuning: OpenBSD39.Tuning = .init()
 ) throws -> OpenBSD39 {
-  var configuration = ModelConfiguration(physicalMemory: megabytes << 20)
-  configuration.architecture = architecture
-  configuration.mapBytes = mapPages * kernelPageSize
-  configuration.pages = pages
-  configuration.backing = backing
-  configuration.checked = backing != nil
+  let configuration = ModelConfiguration.machine(
+    memory: megabytes << 20, mapPages: mapPages, architecture: architecture, pages: pages, backing: backing)
   return try OpenBSD39(configuration, tuning: tuning)
 }
 
@@ -70,29 +66,12 @@ struct OpenBSD39Tests {
   }
 
   @Test func valuesOutOfRangeAreRefused() {
+    expectValuesOutOfRangeAreRefused(OpenBSD39.self, map: 1 << 20...0x2F00_0000, memory: 16 << 20...4 << 30)
     var configuration = ModelConfiguration(physicalMemory: 512 << 20)
-    for cpus in [0, 17] {
-      configuration.cpus = cpus
-      #expect(throws: ModelConfigurationError.processors(cpus, allowed: 1...16)) { try OpenBSD39(configuration) }
-    }
-    configuration.cpus = 1
-    for bytes in [0, -1, (1 << 20) - 1, 1 << 30, Int.max] {
-      configuration.mapBytes = bytes
-      #expect(throws: ModelConfigurationError.mapSize(bytes, allowed: 1 << 20...0x2F00_0000)) {
-        try OpenBSD39(configuration)
-      }
-    }
     configuration.architecture = .amd64
     configuration.mapBytes = 241 << 20
     #expect(throws: ModelConfigurationError.mapSize(241 << 20, allowed: 1 << 20...240 << 20)) {
       try OpenBSD39(configuration)
-    }
-    configuration.mapBytes = nil
-    for bytes in [0, -5, Int.max] {
-      configuration.physicalMemory = bytes
-      #expect(throws: ModelConfigurationError.physicalMemory(bytes, allowed: 16 << 20...4 << 30)) {
-        try OpenBSD39(configuration)
-      }
     }
   }
 
@@ -116,18 +95,9 @@ struct OpenBSD39Tests {
 
   @Test func aFullMapKillsAWaitingCallerWithTheKernelsWords() throws {
     let model = try bootOpenBSD()
-    for name in ["temp", "devbuf"] {
-      let type = model.mallocType(named: name)
-      for _ in 0..<8 { #expect(model.malloc(16 * kernelPageSize, type, .wait) != .null) }
-    }
-    let other = model.mallocType(named: "mount")
-    #expect(model.malloc(40000, other, .noWait) == .null)
-    #expect(model.failure == nil)
+    try expectAFullMapEnds(model, in: .panic(message: "malloc: out of space in kmem_map", requestBytes: 40960))
     #expect(model.noWaitFailures == 1)
-    #expect(model.malloc(40000, other, .wait) == .null)
-    #expect(model.failure == .panic(message: "malloc: out of space in kmem_map", requestBytes: 40960))
     #expect(model.failure?.description == "panic: malloc: out of space in kmem_map")
-    try model.checkInvariants()
   }
 
   @Test func aWaitingCallerOfATypeAtSixtyPercentIsStuck() throws {
@@ -210,22 +180,14 @@ struct OpenBSD39Tests {
 
   @Test func objectsComeFromPools() throws {
     let model = try bootOpenBSD()
-    let rows = model.zoneStatistics()
-    let expected: [(KernelObject, String, Int)] = [
-      (.vnode, "vnodes", 156), (.inode, "ffsino", 184), (.dinode, "dino1pl", 128), (.nameCacheEntry, "nchpl", 72),
-      (.pathBuffer, "namei", 1024), (.mbuf, "mbpl", 256), (.mbufCluster, "mclpl", 2048), (.socket, "sockpl", 212),
-      (.inpcb, "inpcbpl", 216), (.tcpcb, "tcpcbpl", 400), (.credential, "ucredpl", 80), (.file, "filepl", 88),
-      (.mapEntry, "vmmpepl", 88),
-    ]
-    for (object, name, size) in expected {
-      guard case .zone(let zone) = model.source(of: object, nameLength: 31) else {
-        Issue.record("\(object) is no pool")
-        continue
-      }
-      #expect(rows[zone.index].name == name && rows[zone.index].size == size, "\(object)")
-    }
-    #expect(model.source(of: .vmObject, nameLength: 0) == .embedded)
-    #expect(model.source(of: .nameCacheEntry, nameLength: 32) == .embedded)
+    expectPools(
+      model,
+      [
+        (.vnode, "vnodes", 156), (.inode, "ffsino", 184), (.dinode, "dino1pl", 128), (.nameCacheEntry, "nchpl", 72),
+        (.pathBuffer, "namei", 1024), (.mbuf, "mbpl", 256), (.mbufCluster, "mclpl", 2048), (.socket, "sockpl", 212),
+        (.inpcb, "inpcbpl", 216), (.tcpcb, "tcpcbpl", 400), (.credential, "ucredpl", 80), (.file, "filepl", 88),
+        (.mapEntry, "vmmpepl", 88),
+      ])
   }
 
   @Test func pagesOfPoolsGoBackToThePageCacheWhileTheSystemRuns() throws {
@@ -346,22 +308,6 @@ struct OpenBSD39Tests {
   }
 
   @Test func afterAFailureNothingHappensAnyMore() throws {
-    let model = try bootOpenBSD()
-    let type = model.mallocType(named: "temp")
-    let vnode = try #require(model.zone(named: "VNODE"))
-    let held = model.zoneAlloc(vnode, .wait)
-    let item = model.malloc(100, type, .wait)
-    model.loseAddressSpace(pages: 256)
-    #expect(model.failure != nil)
-    let before = (model.mapUsedBytes, model.ledger(), model.zoneStatistics())
-    #expect(model.malloc(100, type, .wait) == .null)
-    #expect(model.zoneAlloc(vnode, .wait) == .null)
-    model.free(item, type)
-    model.zoneFree(vnode, held)
-    model.loseAddressSpace(pages: 1)
-    model.reclaim()
-    #expect(before.0 == model.mapUsedBytes)
-    #expect(before.1 == model.ledger())
-    #expect(before.2 == model.zoneStatistics())
+    try expectNothingHappensAfterAFailure(bootOpenBSD())
   }
 }

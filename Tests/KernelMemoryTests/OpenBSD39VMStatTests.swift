@@ -10,20 +10,8 @@ import Testing
 struct OpenBSD39VMStatTests {
   @Test func bucketsTypesTotalsAndPools() throws {
     let model = try bootOpenBSD(mapPages: 2560)
-    let temp = model.mallocType(named: "temp")
-    let state = model.mallocType(named: "NFSD V4state")
-    _ = model.mallocType(named: "unused")
-    let first = model.malloc(200, temp, .wait)
-    _ = model.malloc(256, state, .wait)
-    _ = model.malloc(17, state, .wait)
-    _ = model.malloc(20000, temp, .wait)
-    model.free(first, temp)
-    let vnodes = try #require(model.zone(named: "VNODE"))
-    let namei = try #require(model.zone(named: "NAMEI"))
-    let vnode = model.zoneAlloc(vnodes, .wait)
-    _ = model.zoneAlloc(vnodes, .wait)
-    model.zoneFree(vnodes, vnode)
-    for _ in 0..<100 { _ = model.zoneAlloc(namei, .wait) }
+    fillBuckets(model)
+    try fillPools(model)
     // 30 headers, 1 vnode and 100 buffers are 103,516 bytes; pools and page cache hold the 512 pages of boot.
     let expected = """
       Memory statistics by bucket size

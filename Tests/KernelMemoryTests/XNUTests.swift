@@ -10,12 +10,8 @@ func bootXNU(
   mapPages: Int? = 2048, memory: Int = 512 << 20, architecture: Architecture = .i386, pages: PhysicalPages? = nil,
   backing: BackingBytes? = nil
 ) throws -> XNU {
-  var configuration = ModelConfiguration(physicalMemory: memory)
-  configuration.architecture = architecture
-  configuration.mapBytes = mapPages.map { $0 * kernelPageSize }
-  configuration.pages = pages
-  configuration.backing = backing
-  configuration.checked = backing != nil
+  let configuration = ModelConfiguration.machine(
+    memory: memory, mapPages: mapPages, architecture: architecture, pages: pages, backing: backing)
   return try XNU(configuration)
 }
 
@@ -61,15 +57,7 @@ struct XNUTests {
   }
 
   @Test func valuesOutOfRangeAreRefused() {
-    var configuration = ModelConfiguration(physicalMemory: 512 << 20)
-    configuration.cpus = 0
-    #expect(throws: ModelConfigurationError.processors(0, allowed: 1...16)) { try XNU(configuration) }
-    configuration.cpus = 1
-    configuration.mapBytes = 800 << 20
-    #expect(throws: ModelConfigurationError.mapSize(800 << 20, allowed: XNU.mapSizes)) { try XNU(configuration) }
-    configuration.mapBytes = nil
-    configuration.physicalMemory = 1
-    #expect(throws: ModelConfigurationError.physicalMemory(1, allowed: XNU.memorySizes)) { try XNU(configuration) }
+    expectValuesOutOfRangeAreRefused(XNU.self, map: XNU.mapSizes, memory: XNU.memorySizes)
   }
 
   // MARK: malloc
