@@ -64,6 +64,23 @@ struct FreeBSD4VMStatTests {
     #expect(lines[start + 4] == "")
   }
 
+  @Test func aListThatEndsAtColumn79WrapsHereAndNotOnOpenBSD() throws {
+    let model = try bootFreeBSD4()
+    // 8 + 7 × (2 + 7) + 2 + 6 = 79.
+    let names = (10..<17).map { "type \($0)" } + ["type 9"]
+    for name in names { _ = model.malloc(16, model.mallocType(named: name), .wait) }
+    let order = Array(model.buckets.typeNames.indices)
+    func wrapped(_ style: BucketVMStat) -> Bool { style.text(model.buckets, order: order).contains("\n\t  type 9\n") }
+    #expect(wrapped(.freeBSD))
+    #expect(!wrapped(.openBSD) && !wrapped(.netBSD))
+  }
+
+  @Test func aZoneNameIsCutToTwelveCharacters() throws {
+    let model = try bootFreeBSD4()
+    _ = try #require(model.makeZone(named: "A name of 21 letters.", size: 100, noFree: false))
+    #expect(model.vmstatZ().contains("\nA name of 21:    128,        0,      0,      0,        0\n"))
+  }
+
   @Test func blockedRequestsShowInTheTypeLimitColumn() throws {
     let model = try bootFreeBSD4()
     let type = model.mallocType(named: "temp")
