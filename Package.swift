@@ -22,7 +22,8 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CTirpc", pkgConfig: "libtirpc", providers: [.apt(["libtirpc-dev", "libkrb5-dev"])]),
     .target(name: "CTirpcShim", dependencies: ["CTirpc"]),
-    .target(name: "KernelMemory"),
+    .target(name: "CPrefetch"),
+    .target(name: "KernelMemory", dependencies: ["CPrefetch"]),
     .target(name: "KernelModel", dependencies: ["KernelMemory"]),
     .target(name: "NFS4"),
     .target(name: "ONCRPC", dependencies: ["CTirpc", "CTirpcShim"]),
@@ -70,6 +71,6 @@ let package = Package(
 )
 
 // Warnings are errors in everything that is written in Swift.
-for target in package.targets where target.type != .system && target.name != "CTirpcShim" {
+for target in package.targets where target.type != .system && !["CTirpcShim", "CPrefetch"].contains(target.name) {
   target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
 }

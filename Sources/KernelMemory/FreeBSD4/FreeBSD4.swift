@@ -42,6 +42,9 @@ public final class FreeBSD4: AllocatorModel {
   public internal(set) var failure: KernelFailure? {
     didSet { dead.pointee = failure != nil }
   }
+  /// True once ``failure`` is there.
+  @inline(__always)
+  public var hasEnded: Bool { dead.pointee }
   /// The soft limit on vnodes: maxproc + pages / 4.
   public let desiredVnodes: Int
   /// Address space that ``loseAddressSpace(pages:)`` took out of kmem_map, bytes.

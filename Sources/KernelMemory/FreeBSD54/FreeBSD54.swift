@@ -18,13 +18,16 @@ public final class FreeBSD54: UMAKernel, AllocatorModel {
   @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
     let address = allocate(size, type, wait)
-    if address != .null { uma.noteHighUse(type.index) }
+    if address != .null { noteHighUse(type, allocated: size) }
     return address
   }
 
   /// free(9); the null address is nothing to free.
   @inline(__always)
-  public func free(_ address: KernelAddress, _ type: MallocType) { release(address, type) }
+  public func free(_ address: KernelAddress, _ type: MallocType) {
+    noteFree(address, type)
+    release(address, type)
+  }
 
   /// uma_zalloc(9).
   @inline(__always)
@@ -33,4 +36,8 @@ public final class FreeBSD54: UMAKernel, AllocatorModel {
   /// uma_zfree(9); the null address is nothing to free.
   @inline(__always)
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
+
+  /// The line of memory that ``free(_:_:)`` of this address will read first.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) { prefetchRelease(address) }
 }

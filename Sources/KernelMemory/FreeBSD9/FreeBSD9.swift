@@ -30,4 +30,8 @@ public final class FreeBSD9: UMAKernel, AllocatorModel {
   /// uma_zfree(9); the null address is nothing to free.
   @inline(__always)
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
+
+  /// The line of memory that ``free(_:_:)`` of this address will read first.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) { prefetchRelease(address) }
 }

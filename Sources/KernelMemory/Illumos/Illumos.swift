@@ -35,6 +35,9 @@ public final class Illumos: AllocatorModel {
   public internal(set) var failure: KernelFailure? {
     didSet { dead.pointee = failure != nil }
   }
+  /// True once ``failure`` is there.
+  @inline(__always)
+  public var hasEnded: Bool { dead.pointee }
   /// What the kernel wrote on its console, the first 200 lines.
   public var console: [String] { log.lines }
 

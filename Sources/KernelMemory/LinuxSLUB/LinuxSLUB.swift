@@ -37,6 +37,9 @@ public final class LinuxSLUB: AllocatorModel {
   public internal(set) var failure: KernelFailure? {
     didSet { dead.pointee = failure != nil }
   }
+  /// True once ``failure`` is there.
+  @inline(__always)
+  public var hasEnded: Bool { dead.pointee }
   /// What the kernel wrote to its log, the first 200 lines.
   public var console: [String] { log.lines }
 

@@ -47,6 +47,8 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
 
   /// What the kernel died of; nil while it lives.
   var failure: KernelFailure? { get }
+  /// True once ``failure`` is there: one word that a replay reads after every event.
+  var hasEnded: Bool { get }
 
   /// Size of the kernel map, bytes.
   var mapCapacityBytes: Int { get }
@@ -70,6 +72,16 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
   /// `vmstat -z` as this system prints it.
   func vmstatZ() -> String
 
+  /// Has the memory fetched that a free of this address will read, an address that the model once gave or null; nothing changes.
+  func prefetchFree(_ address: KernelAddress)
+
+  /// Plays events until the last one or until the kernel ends; `addresses` has a place for every slot of an event.
+  ///
+  /// - Returns: how many events were played, that of the failure included.
+  func play(
+    _ events: UnsafeBufferPointer<AllocatorEvent>, addresses: UnsafeMutableBufferPointer<KernelAddress>
+  ) -> Int
+
   /// Sets the limits on items that a stock kernel sets on zones at boot; traces run without them.
   func applyKernelLimits()
 
@@ -82,6 +94,15 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
 extension AllocatorModel {
   /// Nothing: most models have their limits built in.
   public func applyKernelLimits() {}
+
+  /// Nothing.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) {}
+
+  /// The loop that every model has, compiled for each.
+  public func play(
+    _ events: UnsafeBufferPointer<AllocatorEvent>, addresses: UnsafeMutableBufferPointer<KernelAddress>
+  ) -> Int { playEvents(events, addresses) }
 }
 
 /// The allocator models: a new one is one line here.

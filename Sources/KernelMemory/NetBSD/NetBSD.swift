@@ -47,6 +47,9 @@ public final class NetBSD: AllocatorModel {
   public internal(set) var failure: KernelFailure? {
     didSet { dead.pointee = failure != nil }
   }
+  /// True once ``failure`` is there.
+  @inline(__always)
+  public var hasEnded: Bool { dead.pointee }
   /// The soft limit on vnodes.
   public let desiredVnodes: Int
   /// nmbclusters: the limit of the cluster pool.

@@ -226,7 +226,7 @@ extension UMA {
   /// The bytes of all malloc types are the items in use of the malloc zones and the large mallocs.
   private func checkMallocTypes() throws(InvariantViolation) {
     var byType: UInt64 = 0
-    for type in 0..<state.pointee.typeCount { byType &+= types[type].allocatedBytes &- types[type].freedBytes }
+    for type in 0..<state.pointee.typeCount { byType &+= typeStatistics(type).bytes }
     var byZone = state.pointee.largePages * kernelPageSize
     for zone in 0..<state.pointee.zoneCount where kegs[zone].flags.isSuperset(of: .malloc) {
       if kegs[zone].flags.contains(.bookkeeping) { continue }

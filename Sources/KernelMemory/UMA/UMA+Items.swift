@@ -2,37 +2,46 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 extension UMA {
+  /// The short path of uma_zalloc: the last item of the processor's alloc bucket.
+  ///
+  /// - Returns: its offset, 0 where the bucket has nothing.
+  @inline(__always)
+  static func take(_ cache: UnsafeMutablePointer<UMACache>) -> UMAOffset {
+    guard let bucket = cache.pointee.alloc else { return 0 }
+    let count = bucket.pointee.count &- 1
+    guard count >= 0 else { return 0 }
+    bucket.pointee.count = count
+    cache.pointee.allocations &+= 1
+    return bucket.items[Int(truncatingIfNeeded: UInt32(bitPattern: count))]
+  }
+
+  /// The short path of uma_zfree: an item into the processor's free bucket.
+  ///
+  /// - Returns: false where the bucket has no room.
+  @inline(__always)
+  static func give(_ cache: UnsafeMutablePointer<UMACache>, _ item: UMAOffset) -> Bool {
+    guard let bucket = cache.pointee.free else { return false }
+    let count = bucket.pointee.count
+    guard count < bucket.pointee.entries else { return false }
+    bucket.items[Int(truncatingIfNeeded: UInt32(bitPattern: count))] = item
+    bucket.pointee.count = count &+ 1
+    cache.pointee.frees &+= 1
+    return true
+  }
+
   /// uma_zalloc: an item from the processor's cache, and else from the zone.
   ///
   /// - Returns: its offset, 0 where there is nothing to give or the kernel ended.
   @inline(__always)
   func zalloc(_ zone: Int, _ wait: WaitPolicy) -> UMAOffset {
-    let cache = caches + (state.pointee.cacheBase &+ zone)
-    if let bucket = cache.pointee.alloc {
-      let count = bucket.pointee.count &- 1
-      if count >= 0 {
-        bucket.pointee.count = count
-        cache.pointee.allocations &+= 1
-        return bucket.items[Int(count)]
-      }
-    }
-    return zallocSlow(zone, wait)
+    let item = UMA.take(state.pointee.caches + zone)
+    return item != 0 ? item : zallocSlow(zone, wait)
   }
 
-  /// uma_zfree: an item into the processor's cache, and else into the zone.
+  /// uma_zfree: an item into the processor's cache, and else into the zone; a zone at its limit takes it itself.
   @inline(__always)
   func zfree(_ zone: Int, _ item: UMAOffset) {
-    let cache = caches + (state.pointee.cacheBase &+ zone)
-    if let bucket = cache.pointee.free, !kegs[zone].isFull {
-      let count = bucket.pointee.count
-      if count < bucket.pointee.entries {
-        bucket.items[Int(count)] = item
-        bucket.pointee.count = count &+ 1
-        cache.pointee.frees &+= 1
-        return
-      }
-    }
-    zfreeSlow(zone, item)
+    if kegs[zone].isFull || !UMA.give(state.pointee.caches + zone, item) { zfreeSlow(zone, item) }
   }
 
   /// The rest of uma_zalloc_arg: swap the buckets, take a full one, fill one, or take a single item.
@@ -41,7 +50,7 @@ extension UMA {
   @inline(never)
   private func zallocSlow(_ index: Int, _ wait: WaitPolicy) -> UMAOffset {
     let zone = zones + index
-    let cache = caches + (state.pointee.cacheBase &+ index)
+    let cache = state.pointee.caches + index
     while true {
       if let bucket = cache.pointee.alloc {
         if bucket.pointee.count > 0 {
@@ -73,7 +82,7 @@ extension UMA {
   @inline(never)
   private func zfreeSlow(_ index: Int, _ item: UMAOffset) {
     let zone = zones + index
-    let cache = caches + (state.pointee.cacheBase &+ index)
+    let cache = state.pointee.caches + index
     while !kegs[index].isFull {
       if let bucket = cache.pointee.free {
         if bucket.pointee.count < bucket.pointee.entries {

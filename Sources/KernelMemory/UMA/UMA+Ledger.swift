@@ -53,7 +53,7 @@ extension UMA {
       }
     }
     if directMap == nil {
-      let asked = state.requestedBytes - state.hashRequestedBytes
+      let asked = state.bytesAskedFor - state.bytesGivenBack - state.hashRequestedBytes
       ledger.live += asked
       ledger.rounding += mallocBytes - state.hashZoneBytes - asked
       ledger.bucketStructures += state.hashZoneBytes

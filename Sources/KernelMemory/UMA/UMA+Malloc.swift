@@ -6,6 +6,11 @@ extension UMA {
   /// Requests above this size, in bytes, are whole pages (KMEM_ZMAX).
   static let largestMallocZone = kernelPageSize
 
+  /// Zones of malloc: 16, 32 … 4096 bytes.
+  static let mallocZones = 9
+  /// Places of a malloc type in ``UMAState/counts``: two a size class, and a power of two.
+  static let countsPerType = 32
+
   /// kmeminit: the zone of statistics where the kernel has one, then the nine zones of malloc.
   func createMallocZones() {
     let statistics = structures.typeStatisticsBytes
@@ -13,12 +18,14 @@ extension UMA {
       state.pointee.statisticsZone = index
     }
     state.pointee.firstMallocZone = state.pointee.zoneCount
+    state.pointee.mallocCaches = state.pointee.caches + state.pointee.firstMallocZone
     var size = 16
     var unit = 0
     while size <= UMA.largestMallocZone {
       guard let index = createZone("\(size)", size: size, flags: .malloc) else { return }
+      kegs[index].isMalloc = true
       while unit <= size / 16 {
-        sizeClasses[unit] = UInt8(truncatingIfNeeded: index)
+        state.pointee.sizeClasses[unit] = UInt8(truncatingIfNeeded: index - state.pointee.firstMallocZone)
         unit += 1
       }
       size *= 2
@@ -34,26 +41,38 @@ extension UMA {
   }
 
   /// malloc(9); the caller has looked at `isDead`.
-  @inline(__always)
   func malloc(_ size: Int, _ type: Int, _ wait: WaitPolicy) -> UMAOffset {
     guard UInt(bitPattern: size) <= UInt(UMA.largestMallocZone) else { return mallocLarge(size, type, wait) }
-    let zone = Int(sizeClasses[(size &+ 15) >> 4])
-    let sizeBit = zone &- state.pointee.firstMallocZone
-    let item = zalloc(zone, wait)
-    let row = types + type
+    let sizeClass = Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
+    let item = zalloc(state.pointee.firstMallocZone &+ sizeClass, wait)
     guard item != 0 else {
       if !state.pointee.isDead {
-        row.pointee.sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeBit)
-        row.pointee.misses &+= 1
+        types[type].sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeClass)
+        types[type].misses &+= 1
       }
       return 0
     }
-    row.pointee.sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeBit)
-    row.pointee.allocatedBytes &+= 16 &<< UInt64(truncatingIfNeeded: sizeBit)
-    row.pointee.allocations &+= 1
-    requested[Int(item >> 4)] = UInt16(truncatingIfNeeded: size)
-    state.pointee.requestedBytes &+= size
+    UMA.countMalloc(state, size, sizeClass, type, item)
     return item
+  }
+
+  /// What malloc notes of an item that it hands out.
+  @inline(__always)
+  static func countMalloc(
+    _ state: UnsafeMutablePointer<UMAState>, _ size: Int, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
+  ) {
+    state.pointee.counts[type &* countsPerType &+ sizeClass &* 2] &+= 1
+    state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: size)
+    state.pointee.bytesAskedFor &+= size
+  }
+
+  /// What free notes of an item that it takes.
+  @inline(__always)
+  static func countFree(
+    _ state: UnsafeMutablePointer<UMAState>, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
+  ) {
+    state.pointee.bytesGivenBack &+= Int(state.pointee.requested.place(sizeClass, item).pointee)
+    state.pointee.counts[type &* countsPerType &+ sizeClass &* 2 &+ 1] &+= 1
   }
 
   @inline(never)
@@ -71,18 +90,13 @@ extension UMA {
   }
 
   /// free(9); the caller has looked at `isDead`.
-  @inline(__always)
+  ///
+  /// The kernel finds the zone through the slab of the page (vtoslab). Here a denser column tells it.
   func free(_ item: UMAOffset, _ type: Int) {
-    let slab = slabs + Int(item / UInt32(kernelPageSize))
-    guard slab.pointee.kind == UMAPageKind.slab else { return freeOther(item, type) }
-    let zone = Int(slab.pointee.zone)
-    let sizeBit = zone &- state.pointee.firstMallocZone
-    guard UInt(bitPattern: sizeBit) < 9 else { return freeOther(item, type) }
-    state.pointee.requestedBytes &-= Int(requested[Int(item >> 4)])
-    zfree(zone, item)
-    let row = types + type
-    row.pointee.freedBytes &+= 16 &<< UInt64(truncatingIfNeeded: sizeBit)
-    row.pointee.frees &+= 1
+    let sizeClass = state.pointee.requested.sizeClass(at: item)
+    guard sizeClass >= 0 else { return freeOther(item, type) }
+    UMA.countFree(state, sizeClass, type, item)
+    zfree(state.pointee.firstMallocZone &+ sizeClass, item)
   }
 
   /// Large mallocs, and addresses that malloc never gave.
@@ -105,7 +119,7 @@ extension UMA {
     let item = malloc(bytes, state.pointee.hashType, .noWait)
     if item != 0 {
       countHash(bytes, by: 1)
-      noteHighUse(state.pointee.hashType)
+      noteHighUse(state.pointee.hashType, allocated: allocatedBytes(bytes))
     }
     return item
   }
@@ -113,6 +127,7 @@ extension UMA {
   /// Frees a hash of ``mallocHash(bytes:)``.
   func freeHash(_ item: UMAOffset, bytes: Int) {
     countHash(bytes, by: -1)
+    types[state.pointee.hashType].usedBytes &-= UInt64(allocatedBytes(bytes))
     free(item, state.pointee.hashType)
   }
 
@@ -121,16 +136,34 @@ extension UMA {
       state.pointee.hashLargePages += sign * ((bytes + kernelPageSize - 1) / kernelPageSize)
     } else {
       state.pointee.hashRequestedBytes += sign * bytes
-      state.pointee.hashZoneBytes += sign * kegs[Int(sizeClasses[(bytes + 15) / 16])].size
+      state.pointee.hashZoneBytes += sign * 16 << Int(state.pointee.sizeClasses[(bytes + 15) / 16])
     }
   }
 
   /// ks_maxused: the most bytes of a type in use so far; kernels that count it call this after each malloc.
   @inline(__always)
-  func noteHighUse(_ type: Int) {
+  func noteHighUse(_ type: Int, allocated bytes: Int) {
     let row = types + type
-    let used = row.pointee.allocatedBytes &- row.pointee.freedBytes
+    let used = row.pointee.usedBytes &+ UInt64(truncatingIfNeeded: bytes)
+    row.pointee.usedBytes = used
     if used > row.pointee.highestBytes { row.pointee.highestBytes = used }
+  }
+
+  /// The bytes of an item or of whole pages leave the count of those in use.
+  @inline(__always)
+  func noteFreed(_ type: Int, _ item: UMAOffset) {
+    let sizeClass = state.pointee.requested.sizeClass(at: item)
+    let large = Int(slabs[Int(item) / kernelPageSize].pages) &* kernelPageSize
+    types[type].usedBytes &-= UInt64(truncatingIfNeeded: sizeClass >= 0 ? 16 &<< sizeClass : large)
+  }
+
+  /// Bytes that a malloc of this size takes of its type: those of the zone's items, or whole pages.
+  @inline(__always)
+  func allocatedBytes(_ size: Int) -> Int {
+    guard UInt(bitPattern: size) <= UInt(UMA.largestMallocZone) else {
+      return (size &+ kernelPageSize &- 1) & ~(kernelPageSize &- 1)
+    }
+    return 16 &<< Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
   }
 
   /// A number as the kernel's %p prints it.

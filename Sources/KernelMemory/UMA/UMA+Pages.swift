@@ -74,8 +74,9 @@ extension UMA {
       firstFree: 0, kind: UMAPageKind.slab, isBoot: isBoot)
     let list = freeLists + page &* UMAConstants.freeListStride
     for index in 0..<items { list[index] = UInt8(truncatingIfNeeded: index &+ 1) }
-    if keg.pointee.flags.contains(.malloc) {
-      (requested + page &* (kernelPageSize / 16)).initialize(repeating: 0, count: kernelPageSize / 16)
+    if keg.pointee.isMalloc {
+      let sizeBit = zone &- state.pointee.firstMallocZone
+      state.pointee.requested.begin(class: sizeBit, page: page, pages: keg.pointee.pagesPerSlab)
     }
     keg.pointee.pages &+= keg.pointee.pagesPerSlab
     keg.pointee.freeItems &+= items
@@ -89,6 +90,7 @@ extension UMA {
     let keg = kegs + zone
     if keg.pointee.flags.contains(.offPage) { freeToSlab(keg.pointee.headerZone, slabs[page].header) }
     slabs[page].kind = UMAPageKind.none
+    if keg.pointee.isMalloc { state.pointee.requested.end(page: page, pages: keg.pointee.pagesPerSlab) }
     keg.pointee.pagesReturned &+= UInt64(keg.pointee.pagesPerSlab)
     if keg.pointee.isDirect, let directMap {
       smallFree(directMap, page: page)

@@ -5,9 +5,18 @@ extension UMA {
   /// What the kernel counts for one malloc type, with the most bytes in use where it counts those.
   func typeStatistics(_ index: Int, withHighUse: Bool = false) -> MallocTypeStatistics {
     let row = types[index]
-    return MallocTypeStatistics(
-      name: typeNames[index], inUse: row.allocations &- row.frees, bytes: row.allocatedBytes &- row.freedBytes,
-      requests: row.allocations, frees: row.frees, highUse: withHighUse ? row.highestBytes : nil, sizes: row.sizes)
+    var statistics = MallocTypeStatistics(
+      name: typeNames[index], inUse: 0, bytes: row.allocatedBytes &- row.freedBytes, requests: row.allocations,
+      frees: row.frees, highUse: withHighUse ? row.highestBytes : nil, sizes: row.sizes)
+    for sizeClass in 0..<UMA.mallocZones {
+      let counts = state.pointee.counts + (index * UMA.countsPerType + sizeClass * 2)
+      statistics.requests &+= counts[0]
+      statistics.frees &+= counts[1]
+      statistics.bytes &+= (counts[0] &- counts[1]) &* (16 << UInt64(sizeClass))
+      if counts[0] != 0 { statistics.sizes |= 1 << UInt64(sizeClass) }
+    }
+    statistics.inUse = statistics.requests &- statistics.frees
+    return statistics
   }
 
   /// What the kernel counts for one zone (sysctl_vm_zone): free items in slabs, full buckets and caches; used are the

@@ -45,6 +45,7 @@ extension UMA {
     (zones + index).initialize(to: zone)
     appendZoneName(name)
     state.pointee.zoneCount = index + 1
+    setFastPath()
     return index
   }
 

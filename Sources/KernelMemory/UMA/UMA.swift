@@ -43,13 +43,8 @@ final class UMA {
   let listHeads: UnsafeMutablePointer<Int32>
   let zones: UnsafeMutablePointer<UMAZone>
   let caches: UnsafeMutablePointer<UMACache>
-  /// Bytes asked for, by 16-byte unit of the address space: written at malloc, read at free.
-  let requested: UnsafeMutablePointer<UInt16>
   /// The malloc type of a live or freed item, by 16-byte unit; in checked mode alone.
   let typeColumn: UnsafeMutablePointer<UInt16>?
-  /// Index of the malloc zone by (size + 15) / 16; filled in by ``createMallocZones()``.
-  let sizeClasses: UnsafeMutablePointer<UInt8>
-
   private(set) var zoneNames: [String] = []
   private(set) var typeNames: [String] = []
   private var typeCapacity = 64
@@ -88,14 +83,10 @@ final class UMA {
     // An offset that corrupted free lists make up may lie up to 255 strides behind its page: the columns reach that
     // far.
     let pages = UMA.firstMapPage + mapPages + directPages + 256
-    state = .allocate(capacity: 1)
-    state.initialize(to: UMAState())
-    state.pointee.bootPagesLeft = structures.bootPages
     slabs = .allocate(capacity: pages)
     slabs.initialize(repeating: UMASlab(), count: pages)
     // Not initialised: set up with each slab, and never touched for pages without one.
     freeLists = .allocate(capacity: pages * UMAConstants.freeListStride)
-    requested = .allocate(capacity: pages * (kernelPageSize / 16))
     typeColumn = checked ? .allocate(capacity: pages * (kernelPageSize / 16)) : nil
     kegs = .allocate(capacity: UMAConstants.zoneCapacity)
     listHeads = .allocate(capacity: UMAConstants.zoneCapacity * 4)
@@ -103,24 +94,30 @@ final class UMA {
     zones = .allocate(capacity: UMAConstants.zoneCapacity)
     caches = .allocate(capacity: UMAConstants.zoneCapacity * cpus)
     caches.initialize(repeating: UMACache(), count: UMAConstants.zoneCapacity * cpus)
-    sizeClasses = .allocate(capacity: kernelPageSize / 16 + 1)
-    sizeClasses.initialize(repeating: 0, count: kernelPageSize / 16 + 1)
-    state.pointee.types = .allocate(capacity: typeCapacity)
+    state = .allocate(capacity: 1)
+    state.initialize(
+      to: UMAState(
+        caches: caches, mallocCaches: caches, counts: .zeroed(typeCapacity * UMA.countsPerType),
+        sizeClasses: .zeroed(kernelPageSize / 16 + 1),
+        requested: RequestedSizes(pages: pages, classes: UMA.mallocZones),
+        types: .allocate(capacity: typeCapacity)))
+    state.pointee.bootPagesLeft = structures.bootPages
     bucketPools = UMAConstants.bucketEntries.map { UMABucketPool(entries: $0) }
   }
 
   deinit {
-    state.pointee.types?.deallocate()
+    state.pointee.types.deallocate()
+    state.pointee.counts.deallocate()
+    state.pointee.sizeClasses.deallocate()
+    state.pointee.requested.deallocate()
     state.deallocate()
     slabs.deallocate()
     freeLists.deallocate()
-    requested.deallocate()
     typeColumn?.deallocate()
     kegs.deallocate()
     listHeads.deallocate()
     zones.deallocate()
     caches.deallocate()
-    sizeClasses.deallocate()
     for pool in bucketPools { pool.deallocate() }
   }
 
@@ -137,7 +134,8 @@ final class UMA {
     set {
       guard newValue >= 0, newValue < cpus else { return }
       state.pointee.cpu = newValue
-      state.pointee.cacheBase = newValue &* UMAConstants.zoneCapacity
+      state.pointee.caches = caches + newValue &* UMAConstants.zoneCapacity
+      state.pointee.mallocCaches = state.pointee.caches + state.pointee.firstMallocZone
     }
   }
 
@@ -146,11 +144,19 @@ final class UMA {
     guard failure == nil else { return }
     failure = reason
     state.pointee.isDead = true
+    setFastPath()
+  }
+
+  /// The short path serves what exists, unless every call has to be verified.
+  func setFastPath() {
+    let isOpen = !checked && !state.pointee.isDead
+    state.pointee.fastTypes = isOpen ? state.pointee.typeCount : 0
+    state.pointee.fastZones = isOpen ? state.pointee.zoneCount : 0
   }
 
   /// Statistics by malloc type.
   @inline(__always)
-  var types: UnsafeMutablePointer<UMAMallocType> { state.pointee.types.unsafelyUnwrapped }
+  var types: UnsafeMutablePointer<UMAMallocType> { state.pointee.types }
 
   func appendZoneName(_ name: String) { zoneNames.append(name) }
 
@@ -165,11 +171,16 @@ final class UMA {
       larger.moveInitialize(from: types, count: index)
       types.deallocate()
       state.pointee.types = larger
+      let counts = UnsafeMutablePointer<UInt64>.zeroed(typeCapacity * 2 * UMA.countsPerType)
+      counts.update(from: state.pointee.counts, count: typeCapacity * UMA.countsPerType)
+      state.pointee.counts.deallocate()
+      state.pointee.counts = counts
       typeCapacity *= 2
     }
     (types + index).initialize(to: UMAMallocType())
     typeNames.append(name)
     state.pointee.typeCount = index + 1
+    setFastPath()
     return index
   }
 }

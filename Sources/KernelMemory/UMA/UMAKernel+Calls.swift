@@ -1,11 +1,29 @@
 // This source file is part of the nfschurn project.
 // SPDX-License-Identifier: BSD-2-Clause
 
+import CPrefetch
+
 /// The hot path: the bodies of the four calls that each sibling has.
+///
+/// The short path serves what the processor's bucket can serve, and reads ``UMAState`` alone; everything else is the long path,
+/// which does the call from its beginning.
 extension UMAKernel {
   /// malloc(9) of `size` bytes: one of the nine zones up to 4096 bytes, whole pages above.
   @inline(__always)
   final func allocate(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else {
+      return allocateLong(size, type, wait)
+    }
+    guard UInt(bitPattern: size) <= UInt(UMA.largestMallocZone) else { return allocateLong(size, type, wait) }
+    let sizeClass = Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
+    let item = UMA.take(state.pointee.mallocCaches + sizeClass)
+    guard item != 0 else { return allocateLong(size, type, wait) }
+    UMA.countMalloc(state, size, sizeClass, type.index, item)
+    return KernelAddress(rawValue: Self.baseAddress &+ UInt64(item))
+  }
+
+  @inline(never)
+  private final func allocateLong(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
     guard !state.pointee.isDead, UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.typeCount) else {
       return .null
     }
@@ -17,19 +35,66 @@ extension UMAKernel {
   /// free(9); the null address is nothing to free.
   @inline(__always)
   final func release(_ address: KernelAddress, _ type: MallocType) {
+    let offset = address.rawValue &- Self.baseAddress
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes), offset < endOffset else {
+      return releaseLong(address, type)
+    }
+    let item = UMAOffset(truncatingIfNeeded: offset)
+    let sizeClass = state.pointee.requested.sizeClass(at: item)
+    guard sizeClass >= 0, UMA.give(state.pointee.mallocCaches + sizeClass, item) else {
+      return releaseLong(address, type)
+    }
+    UMA.countFree(state, sizeClass, type.index, item)
+  }
+
+  @inline(never)
+  private final func releaseLong(_ address: KernelAddress, _ type: MallocType) {
     guard !state.pointee.isDead, UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.typeCount) else {
       return
     }
-    let offset = address.rawValue &- uma.base
+    let offset = address.rawValue &- Self.baseAddress
     guard offset < endOffset else { return refuse(address) }
     let item = UMAOffset(truncatingIfNeeded: offset)
     if checked, !verifyFree(item, type) { return }
     uma.free(item, type.index)
   }
 
+  /// Fetches what ``release(_:_:)`` of this address will read.
+  @inline(__always)
+  final func prefetchRelease(_ address: KernelAddress) {
+    let offset = address.rawValue &- Self.baseAddress
+    guard offset < endOffset else { return }
+    let item = UMAOffset(truncatingIfNeeded: offset)
+    let sizeClass = state.pointee.requested.sizeClass(at: item)
+    if sizeClass >= 0 { nfschurn_prefetch(state.pointee.requested.place(sizeClass, item)) }
+  }
+
+  /// ks_maxused of the kernels that count it: behind a malloc.
+  @inline(__always)
+  final func noteHighUse(_ type: MallocType, allocated size: Int) {
+    uma.noteHighUse(type.index, allocated: uma.allocatedBytes(size))
+  }
+
+  /// The same kernels before a free.
+  @inline(__always)
+  final func noteFree(_ address: KernelAddress, _ type: MallocType) {
+    let offset = address.rawValue &- Self.baseAddress
+    guard offset < endOffset, UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.typeCount) else { return }
+    uma.noteFreed(type.index, UMAOffset(truncatingIfNeeded: offset))
+  }
+
   /// uma_zalloc(9).
   @inline(__always)
   final func allocateItem(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
+    guard UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.fastZones) else {
+      return allocateItemLong(zone, wait)
+    }
+    let item = UMA.take(state.pointee.caches + zone.index)
+    return item != 0 ? KernelAddress(rawValue: Self.baseAddress &+ UInt64(item)) : allocateItemLong(zone, wait)
+  }
+
+  @inline(never)
+  private final func allocateItemLong(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
     guard !state.pointee.isDead, UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.zoneCount) else {
       return .null
     }
@@ -44,7 +109,7 @@ extension UMAKernel {
     guard !state.pointee.isDead, UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.zoneCount) else {
       return
     }
-    let offset = address.rawValue &- uma.base
+    let offset = address.rawValue &- Self.baseAddress
     guard offset < endOffset else { return refuse(address, zone) }
     let item = UMAOffset(truncatingIfNeeded: offset)
     let slab = uma.slabs + Int(item / UInt32(kernelPageSize))

@@ -14,6 +14,8 @@
 public class UMAKernel {
   /// Where kmem_map begins.
   static let mapStart = KernelAddress(rawValue: 0xC100_0000)
+  /// ``UMA/base``, which is the same for all of them.
+  static let baseAddress = 0xC100_0000 - UInt64(UMA.firstMapPage * kernelPageSize)
   /// Where the modelled address space ends.
   private static let addressSpaceEnd = 1 << 32
   /// Processors.
@@ -149,6 +151,9 @@ public class UMAKernel {
 
   /// What the kernel died of; nil while it lives.
   public final var failure: KernelFailure? { uma.failure }
+  /// True once ``failure`` is there.
+  @inline(__always)
+  public final var hasEnded: Bool { state.pointee.isDead }
 
   /// Size of kmem_map, bytes.
   public final var mapCapacityBytes: Int { uma.map.capacityPages * kernelPageSize }

@@ -87,6 +87,8 @@ struct UMAKeg {
   var usesBootPages = false
   /// True where slabs come from the direct map (UMA_SLAB_PRIV), not from kmem_map.
   var isDirect = false
+  /// True for the nine zones of malloc.
+  var isMalloc = false
   /// Zone of the off-page slab headers.
   var headerZone = 0
   /// Entries of the slab hash, 0 where there is none, and where it lies.
@@ -115,15 +117,19 @@ struct UMAZone {
   var sleeps: UInt64 = 0
 }
 
-/// Statistics of one malloc type (struct malloc_type_stats, summed over the processors; 5.x: struct malloc_type).
+/// Statistics of one malloc type (struct malloc_type_stats, summed over the processors; 5.x: struct malloc_type), those of the
+/// malloc zones apart: they lie in ``UMAState/counts``.
 struct UMAMallocType {
+  /// Bytes of large mallocs, and of those that were freed.
   var allocatedBytes: UInt64 = 0
   var freedBytes: UInt64 = 0
+  /// Large mallocs, and those that were freed.
   var allocations: UInt64 = 0
   var frees: UInt64 = 0
-  /// Bit n stands for the zone of 16 << n bytes.
+  /// Zones of which a request got nothing: bit n stands for the zone of 16 << n bytes.
   var sizes: UInt64 = 0
-  /// The most bytes in use so far (ks_maxused): kept by kernels that count it.
+  /// Bytes in use, and the most that ever were (ks_maxused): kept by kernels that count it.
+  var usedBytes: UInt64 = 0
   var highestBytes: UInt64 = 0
   /// Calls that got nothing.
   var misses: UInt64 = 0
@@ -131,8 +137,20 @@ struct UMAMallocType {
 
 /// What changes while UMA runs and belongs to no zone.
 struct UMAState {
-  /// Set for as long as the allocator exists.
-  var types: UnsafeMutablePointer<UMAMallocType>?
+  /// Malloc types and zones below these are served by the short path; 0 in checked mode and once the kernel has ended.
+  var fastTypes = 0
+  var fastZones = 0
+  /// The first cache of the current processor, and that of the first malloc zone there.
+  var caches: UnsafeMutablePointer<UMACache>
+  var mallocCaches: UnsafeMutablePointer<UMACache>
+  /// By malloc type and size class: mallocs, and frees behind them, ``UMA/countsPerType`` places a type.
+  var counts: UnsafeMutablePointer<UInt64>
+  /// Size class by (size + 15) / 16.
+  let sizeClasses: UnsafeMutablePointer<UInt8>
+  /// Bytes asked for by the items of the malloc zones: written at malloc, read at free.
+  let requested: RequestedSizes
+  /// What is counted for a malloc type beside ``counts``.
+  var types: UnsafeMutablePointer<UMAMallocType>
   /// The zone of malloc's per-type statistics (-1 for none), the first of the nine malloc zones and the type "UMAHash".
   var statisticsZone = -1
   var firstMallocZone = 0
@@ -141,14 +159,14 @@ struct UMAState {
   /// bucketdisable: no buckets before kmem_map exists and while physical pages are short.
   var bucketsDisabled = true
   var cpu = 0
-  /// Index of the current processor's first cache.
-  var cacheBase = 0
   var zoneCount = 0
   var typeCount = 0
   /// Boot pages that are left.
   var bootPagesLeft = 0
-  /// Bytes asked for by the live mallocs of the malloc zones.
-  var requestedBytes = 0
+  /// Bytes asked for by all mallocs of the malloc zones, and by those that were freed: two counters, because one that both
+  /// calls change would make each wait for the other.
+  var bytesAskedFor = 0
+  var bytesGivenBack = 0
   /// Pages of live mallocs above the largest zone.
   var largePages = 0
   /// The part of the mallocs that are slab hashes: asked for, rounded, and above the largest zone.

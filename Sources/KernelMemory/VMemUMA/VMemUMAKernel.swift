@@ -103,6 +103,9 @@ public class VMemUMAKernel {
 
   /// What the kernel died of or sleeps on; nil while it lives.
   public final var failure: KernelFailure? { uma.failure }
+  /// True once ``failure`` is there.
+  @inline(__always)
+  public final var hasEnded: Bool { uma.state.pointee.isDead }
 
   /// Bytes in the accounts: on FreeBSD 11 those of the arena, on FreeBSD 14 all that UMA holds (uma_kmem_total).
   public final var mapUsedBytes: Int { uma.usedBytes }

@@ -39,6 +39,9 @@ public final class XNU: AllocatorModel {
   public internal(set) var failure: KernelFailure? {
     didSet { dead.pointee = failure != nil }
   }
+  /// True once ``failure`` is there.
+  @inline(__always)
+  public var hasEnded: Bool { dead.pointee }
   /// The soft limit on vnodes.
   public let desiredVnodes: Int
   /// Address space that ``loseAddressSpace(pages:)`` took out of zone_map, bytes.
