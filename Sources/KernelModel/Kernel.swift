@@ -35,6 +35,7 @@ public final class Kernel {
     // at the next safe point, since a real page daemon is another thread and the zone is unlocked while its caller sleeps.
     let (vfs, pages) = (vfs, pages)
     pages.pageDaemon = { [unowned vfs, unowned pages] in vfs.dropCachedPages(until: pages.freeTarget) }
+    handleLowMemoryEvents()
   }
 
   /// Virtual nanoseconds since boot.
@@ -62,6 +63,7 @@ public final class Kernel {
   public func advance(to nanoseconds: UInt64) {
     clock.advance(to: nanoseconds)
     heap.advance(to: clock.now)
+    passSleep()
   }
 
   /// The handle of a malloc type; see ``KernelHeap/mallocType(_:)``.

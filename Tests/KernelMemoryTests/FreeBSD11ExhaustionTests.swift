@@ -128,7 +128,7 @@ import Testing
     pages.pageDaemon = nil
     #expect(pages.take(pages.free))
     #expect(model.malloc(200_000, type, .wait) == .null)
-    #expect(model.failure == .stuck(reason: "vmwait", requestBytes: 200_704))
+    #expect(model.failure == .stuck(reason: WiredMap.vmwait, requestBytes: 200_704))
     try model.checkInvariants()
   }
 
@@ -143,7 +143,7 @@ import Testing
     #expect(model.failure == nil)
     // What the caches still hold serves waiting callers first.
     while model.malloc(4096, type, .wait) != .null {}
-    #expect(model.failure == .stuck(reason: "vmwait", requestBytes: 4096))
+    #expect(model.failure == .stuck(reason: WiredMap.vmwait, requestBytes: 4096))
     #expect(try model.row("64").cpuFree == 0)
     try model.checkInvariants()
   }

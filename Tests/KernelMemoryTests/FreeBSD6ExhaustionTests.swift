@@ -135,7 +135,7 @@ import Testing
     pages.pageDaemon = nil
     #expect(pages.take(pages.free))
     #expect(model.malloc(40_960, type, .wait) == .null)
-    #expect(model.failure == .stuck(reason: "VM_WAIT", requestBytes: 40_960))
+    #expect(model.failure == .stuck(reason: WiredMap.vmwait, requestBytes: 40_960))
     try model.checkInvariants()
   }
 

@@ -46,6 +46,9 @@ struct IllumosExhaustionTests {
     #expect(model.failure == nil)
     // Two updates, then the reap finds what was not used between them.
     #expect(model.sleptNanoseconds == 2 * Kmem.interval)
+    // The caller's clock passes these marks without running their updates again.
+    model.advance(to: model.sleptNanoseconds)
+    #expect(model.kmem.state.pointee.updates == 2)
     try model.checkInvariants()
   }
 

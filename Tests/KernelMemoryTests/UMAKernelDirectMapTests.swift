@@ -108,7 +108,7 @@ import Testing
     #expect(model.directMapUsedBytes == PhysicalPages.managedPages(ofMemory: 16 << 20) * 4096)
     try model.checkInvariants()
     #expect(model.malloc(4096, type, .wait) == .null)
-    #expect(model.failure == .stuck(reason: "VM_WAIT", requestBytes: 4096))
+    #expect(model.failure == .stuck(reason: WiredMap.vmwait, requestBytes: 4096))
     #expect(model.mapReclaims == 0)
     try model.checkInvariants()
   }

@@ -203,6 +203,6 @@ import Testing
     #expect(model.malloc(40_960, type, .wait) == .null)
     #expect(scans == 1)
     #expect(model.mapReclaims == 0, "the map had room")
-    #expect(model.failure == .stuck(reason: "VM_WAIT", requestBytes: 40_960))
+    #expect(model.failure == .stuck(reason: WiredMap.vmwait, requestBytes: 40_960))
   }
 }

@@ -34,7 +34,7 @@ extension DragonFly {
 
   /// vm_wait() without an end: the wait channel is "vmwait" (recollection).
   private func waitsForPages(bytes: Int) {
-    failure = .stuck(reason: "vmwait: physical pages are short and none is freed", requestBytes: bytes)
+    failure = .stuck(reason: WiredMap.vmwait, requestBytes: bytes)
   }
 
   /// What kmem_slab_alloc() was asked for: a zone, or the pages of the request.

@@ -77,7 +77,7 @@ extension FreeBSD4 {
 
   /// VM_WAIT without an end: the wait channel is "vmwait" (recollection).
   private func waitsForPages(bytes: Int) {
-    failure = .stuck(reason: "vmwait: physical pages are short and none is freed", requestBytes: bytes)
+    failure = .stuck(reason: WiredMap.vmwait, requestBytes: bytes)
   }
 
   /// Pages that kmem_malloc() is asked for: those of the class up to 8 KiB, of the request above.

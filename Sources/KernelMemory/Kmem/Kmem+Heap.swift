@@ -31,6 +31,9 @@ extension Kmem {
       if round > 0 {
         state.pointee.sleeps &+= 1
         state.pointee.sleptNanoseconds &+= Self.interval
+        // This is the update of the mark that the sleep passes: the caller's clock must not run it again.
+        state.pointee.now &+= Self.interval
+        state.pointee.nextUpdate &+= Self.interval
         state.pointee.nextReap = 0
         update()
       }

@@ -13,6 +13,9 @@ public final class WiredMap {
   public static let noPages = -2
   /// Physical pages are short and stay so: the caller would sleep for ever.
   public static let pagesNeverCome = -3
+  /// What a thread is stuck on in vm_wait(): `vmwait` is what ps shows as its wait channel on FreeBSD 4 to 14 and on DragonFly
+  /// (recollection; VM_WAIT is the macro that calls it).
+  static let vmwait = "vmwait: physical pages are short and none is freed"
 
   /// The address space.
   public let space: AddressMap

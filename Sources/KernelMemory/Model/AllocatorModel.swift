@@ -45,6 +45,16 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
   /// Takes pages out of the map into nobody's books (an injected fault); without room it ends as a waiting caller would.
   func loseAddressSpace(pages: Int)
 
+  /// Virtual nanoseconds that callers have slept for memory so far in sleeps that had an end; 0 on kernels without such sleeps.
+  ///
+  /// The allocator has no clock: its caller adds what this grew by to its own, and then tells the time with ``advance(to:)``.
+  var sleptNanoseconds: UInt64 { get }
+  /// The handlers of the event vm_lowmem, run by kernels that raise it on a shortage of address space; on others nobody calls it.
+  ///
+  /// A handler may allocate and free. It must not ask for zones by name, which may create them, and must not keep the allocator
+  /// alive.
+  var lowMemoryHandler: (() -> Void)? { get set }
+
   /// What the kernel died of; nil while it lives.
   var failure: KernelFailure? { get }
   /// True once ``failure`` is there: one word that a replay reads after every event.
@@ -103,6 +113,14 @@ extension AllocatorModel {
   public func play(
     _ events: UnsafeBufferPointer<AllocatorEvent>, addresses: UnsafeMutableBufferPointer<KernelAddress>
   ) -> Int { playEvents(events, addresses) }
+
+  /// 0: most kernels panic, fail or sleep for ever.
+  public var sleptNanoseconds: UInt64 { 0 }
+  /// None: most kernels raise no event where address space is short.
+  public var lowMemoryHandler: (() -> Void)? {
+    get { nil }
+    set {}
+  }
 }
 
 /// The allocator models: a new one is one line here.

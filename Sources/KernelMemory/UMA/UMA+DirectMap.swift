@@ -30,7 +30,7 @@ extension UMA {
   }
 
   private func waitForMemory() -> Int {
-    die(.stuck(reason: "VM_WAIT", requestBytes: kernelPageSize))
+    die(.stuck(reason: WiredMap.vmwait, requestBytes: kernelPageSize))
     return 0
   }
 }

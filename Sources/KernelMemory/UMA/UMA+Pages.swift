@@ -23,7 +23,7 @@ extension UMA {
       }
       guard physical.waitAndTake(pages) else {
         map.free(page: first, pages: pages)
-        die(.stuck(reason: "VM_WAIT", requestBytes: pages * kernelPageSize))
+        die(.stuck(reason: WiredMap.vmwait, requestBytes: pages * kernelPageSize))
         return 0
       }
     }

@@ -51,7 +51,7 @@ extension VMemUMA {
       reclaim(.drainCPU)
       first = map.allocate(pages: 1)
       guard first >= 0 else {
-        die(.stuck(reason: "vmwait", requestBytes: kernelPageSize))
+        die(.stuck(reason: WiredMap.vmwait, requestBytes: kernelPageSize))
         return 0
       }
     }
@@ -74,7 +74,7 @@ extension VMemUMA {
     guard let physical, !physical.take(pages) else { return true }
     guard wait == .wait else { return false }
     if physical.waitAndTake(pages) { return true }
-    die(.stuck(reason: "vmwait", requestBytes: pages * kernelPageSize))
+    die(.stuck(reason: WiredMap.vmwait, requestBytes: pages * kernelPageSize))
     return false
   }
 

@@ -23,6 +23,10 @@ public struct KernelCounters: Equatable, Sendable {
   public var forgottenFrees: UInt64 = 0
   /// Pages of address space that an injected fault lost.
   public var lostPages: UInt64 = 0
+  /// Events vm_lowmem that the allocator raised because its map or arena had no room (FreeBSD 7 and later).
+  public var addressSpaceShortages: UInt64 = 0
+  /// Virtual nanoseconds that requests slept for memory and the clock has moved by.
+  public var sleptNanoseconds: UInt64 = 0
   /// Scans of the page daemon.
   public var pageDaemonScans: UInt64 = 0
 

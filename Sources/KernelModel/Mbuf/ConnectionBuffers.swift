@@ -76,6 +76,7 @@ extension Kernel {
     mbufs.freeChain(connection.request)
     connection.request = .null
     if pages.pagesNeeded { runPageDaemon() }
+    passSleep()
     advance(to: clock.now &+ configuration.rpcNanoseconds)
   }
 }
