@@ -13,18 +13,15 @@ private enum Held {
 
 /// Random calls of any model: the ledger after every event, all invariants for the first 2,000 and every 64th.
 ///
-/// The mix of allocations and frees swings, so that maps fill and lists grow long. Returns every address given.
-@discardableResult
+/// The mix of allocations and frees swings, so that maps fill and lists grow long.
 func runRandomCalls(
-  _ model: some AllocatorModel, seed: UInt64, events: Int, cpus: Int, zoneNames: [String], largest: Int,
-  isChecking: Bool = true
-) throws -> [UInt64] {
+  _ model: some AllocatorModel, seed: UInt64, events: Int, cpus: Int, zoneNames: [String], largest: Int
+) throws {
   var random = TestRandom(seed: seed)
   let types = (0..<12).map { model.mallocType(named: "type \($0)") }
   let zones = try zoneNames.map { try #require(model.zone(named: $0)) }
   var held: [Held] = []
   var ranges: [UInt64: UInt64] = [:]
-  var addresses: [UInt64] = []
   for event in 0..<events {
     let place = "seed \(seed), event \(event)"
     model.currentCPU = random.below(cpus)
@@ -48,7 +45,6 @@ func runRandomCalls(
           try #require(ranges.updateValue(address.rawValue + 8, forKey: address.rawValue) == nil, "\(place)")
         }
       }
-      addresses.append(address.rawValue)
     } else {
       switch held.swapRemove(at: random.below(held.count)) {
       case .memory(let address, let type):
@@ -63,7 +59,6 @@ func runRandomCalls(
     if event % 3000 == 2999 { model.reclaim() }
     if event % 5000 == 4999 { model.loseAddressSpace(pages: 1) }
     try #require(model.failure == nil, "\(place)")
-    guard isChecking else { continue }
     let ledger = model.ledger()
     try #require(ledger.total == model.mapUsedBytes, "\(place): \(ledger)")
     if event < 2000 || event % 64 == 0 { try model.checkInvariants() }
@@ -88,32 +83,19 @@ func runRandomCalls(
   #expect(ledger.lost == events / 5000 * kernelPageSize)
   #expect(model.mallocTypeStatistics().allSatisfy { $0.inUse == 0 && $0.bytes == 0 && $0.requests >= $0.frees })
   #expect(model.zoneStatistics().allSatisfy { $0.used == 0 })
-  return addresses
 }
 
 @Suite("dragonfly, properties")
 struct DragonFlyPropertyTests {
   private static let zones = ["VNODE", "VM OBJECT", "NAMEI", "MAP ENTRY"]
 
-  @Test("The ledger explains the map after each of 50,000 events", arguments: [1, 2] as [UInt64])
+  @Test("Zones go back and frees travel between processors", arguments: [1, 2] as [UInt64])
   func theLedgerExplainsTheMap(seed: UInt64) throws {
     let cpus = seed == 1 ? 1 : 4
     let model = try bootDragonFly(mapPages: 16384, cpus: cpus, pages: PhysicalPages(totalPages: 20_000))
-    try runRandomCalls(model, seed: seed, events: 50_000, cpus: cpus, zoneNames: Self.zones, largest: 40_000)
+    try runRandomCalls(model, seed: seed, events: 20_000, cpus: cpus, zoneNames: Self.zones, largest: 40_000)
     #expect(model.slabs.zonesReturned > 0)
     #expect(model.slabs.messagesSent > 0 || cpus == 1)
-  }
-
-  @Test func bothModesDecideAlikeAndTheSameCallsGiveTheSameAddresses() throws {
-    let memory = TestBacking(start: DragonFly.mapStart, count: 8192 * kernelPageSize)
-    var results: [[UInt64]] = []
-    for backing in [nil, nil, memory.bytes] {
-      let model = try bootDragonFly(mapPages: 8192, cpus: 3, backing: backing)
-      results.append(
-        try runRandomCalls(
-          model, seed: 77, events: 20_000, cpus: 3, zoneNames: Self.zones, largest: 20_000, isChecking: false))
-    }
-    #expect(results[0] == results[1] && results[0] == results[2])
   }
 
   @Test func aCorruptedCounterIsAViolation() throws {

@@ -20,8 +20,6 @@ struct RandomLoad<Model: AllocatorModel> {
   private var event = 0
   /// Bytes of live requests up to 8 KiB.
   private(set) var listedBytes = 0
-  /// Every address given out, nulls too, folded into one number.
-  private(set) var digest: UInt64 = 0
 
   init(_ model: Model, seed: UInt64, zones names: [String]) throws {
     self.model = model
@@ -51,7 +49,6 @@ struct RandomLoad<Model: AllocatorModel> {
         address = model.zoneAlloc(zone, .noWait)
         if address != .null { held.append(.item(address, zone)) }
       }
-      digest = (digest ^ address.rawValue) &* 0x100_0000_01B3
     } else {
       let index = random.below(held.count)
       held.swapAt(index, held.count - 1)

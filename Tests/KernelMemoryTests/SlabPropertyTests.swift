@@ -5,7 +5,7 @@ import Testing
 
 @testable import KernelMemory
 
-/// Random loads on linux-slub and illumos: accounts, invariants, overlaps, and equal decisions in checked mode.
+/// Random loads on linux-slub and illumos with tunings that AllModelsPropertyTests leaves out.
 @Suite("linux-slub and illumos, properties")
 struct SlabPropertyTests {
   private struct Live {
@@ -17,16 +17,15 @@ struct SlabPropertyTests {
 
   /// Runs a random load.
   ///
-  /// - Returns: every address given out, folded into one number, and the number of refused requests.
+  /// - Returns: the number of refused requests.
   private func run(
-    _ model: some AllocatorModel, seed: UInt64, events: Int, cpus: Int, start: UInt64, verify: Bool = true
-  ) throws -> (digest: UInt64, nulls: Int) {
+    _ model: some AllocatorModel, seed: UInt64, events: Int, cpus: Int, start: UInt64
+  ) throws -> Int {
     var random = TestRandom(seed: seed)
     let types = ["temp", "NFSD V4state", "NFSD lckfile"].map { model.mallocType(named: $0) }
     let zones = ["VNODE", "NAMEI", "mbuf", "socket", "Files"].compactMap { model.zone(named: $0) }
     let sizes = model.zoneStatistics().map(\.size)
     var live: [Live] = []
-    var digest: UInt64 = 0
     var nulls = 0
     var clock: UInt64 = 0
     var target = 800
@@ -63,7 +62,6 @@ struct SlabPropertyTests {
           item.size = 1 + random.below(random.below(20) == 0 ? 40_000 : 1 << (3 + random.below(10)))
           item.address = model.malloc(item.size, type, .noWait)
         }
-        digest = (digest ^ item.address.rawValue) &* 0x100_0000_01B3
         guard item.address != .null else {
           nulls += 1
           continue
@@ -78,7 +76,6 @@ struct SlabPropertyTests {
         if let type = item.type { model.free(item.address, type) }
         if let zone = item.zone { model.zoneFree(zone, item.address) }
       }
-      if !verify { continue }
       try #require(model.failure == nil, "seed \(seed), event \(event)")
       let ledger = model.ledger()
       try #require(ledger.total == model.mapUsedBytes, "seed \(seed), event \(event): \(ledger)")
@@ -92,17 +89,17 @@ struct SlabPropertyTests {
     let ledger = model.ledger()
     #expect(ledger.live == 0 && ledger.rounding == 0 && ledger.large == 0, "seed \(seed)")
     #expect(model.mallocTypeStatistics().allSatisfy { $0.inUse == 0 && $0.bytes == 0 })
-    return (digest, nulls)
+    return nulls
   }
 
-  @Test("linux-slub: the ledger explains the memory after each of 50,000 events", arguments: [1, 2] as [UInt64])
+  @Test("linux-slub: the ledger explains the memory whatever the per-CPU lists hold", arguments: [1, 2] as [UInt64])
   func linux(seed: UInt64) throws {
     let cpus = Int(seed) * 2 - 1
     var tuning = SLUBLayout.Tuning()
     if seed == 2 { tuning.cpuPartial = .older }
     let model = try bootLinux(mapPages: 3000, cpus: cpus, tuning: tuning)
     _ = try run(
-      model, seed: seed, events: seed == 1 ? 50_000 : 15_000, cpus: cpus, start: LinuxSLUB.mapStart.rawValue)
+      model, seed: seed, events: 8_000, cpus: cpus, start: LinuxSLUB.mapStart.rawValue)
   }
 
   @Test("linux-slub: memory that is too small never breaks the accounts", arguments: [11, 12] as [UInt64])
@@ -110,44 +107,26 @@ struct SlabPropertyTests {
     var tuning = SLUBLayout.Tuning()
     if seed == 12 { tuning.cpuPartial = .off }
     let model = try bootLinux(mapPages: 300, cpus: 2, tuning: tuning)
-    let result = try run(model, seed: seed, events: 10_000, cpus: 2, start: LinuxSLUB.mapStart.rawValue)
-    #expect(result.nulls > 50)
+    let nulls = try run(model, seed: seed, events: 6_000, cpus: 2, start: LinuxSLUB.mapStart.rawValue)
+    #expect(nulls > 50)
   }
 
-  @Test("illumos: the ledger explains the heap after each of 50,000 events", arguments: [1, 2, 3] as [UInt64])
+  @Test("illumos: the ledger explains the heap whatever the magazines do", arguments: [1, 2, 3] as [UInt64])
   func illumos(seed: UInt64) throws {
     let cpus = Int(seed)
     var tuning = Kmem.Tuning()
     if seed == 2 { tuning.depotContention = 0.5 }
     if seed == 3 { tuning.reapsAtUpdate = true }
     let model = try bootIllumos(mapPages: 3000, cpus: cpus, tuning: tuning)
-    _ = try run(model, seed: seed, events: seed == 1 ? 50_000 : 12_000, cpus: cpus, start: Illumos.heapStart.rawValue)
+    _ = try run(model, seed: seed, events: 8_000, cpus: cpus, start: Illumos.heapStart.rawValue)
     if seed == 2 { #expect(model.zoneStatistics().contains { $0.bucketCount > 15 }) }
   }
 
   @Test("illumos: a heap that is too small never breaks the accounts", arguments: [11, 12] as [UInt64])
   func illumosWithoutRoom(seed: UInt64) throws {
     let model = try bootIllumos(mapPages: 300, cpus: 2, architecture: seed == 11 ? .i386 : .amd64)
-    let result = try run(model, seed: seed, events: 10_000, cpus: 2, start: Illumos.heapStart.rawValue)
-    #expect(result.nulls > 50)
-  }
-
-  @Test("Checks change no decision", arguments: [21, 22] as [UInt64])
-  func checksChangeNoDecision(seed: UInt64) throws {
-    let memory = SLUBTestBytes(start: LinuxSLUB.mapStart, count: 12 << 20)
-    let plain = try bootLinux(mapPages: 3000)
-    let checked = try bootLinux(mapPages: 3000, backing: memory.backing)
-    #expect(
-      try run(plain, seed: seed, events: 8000, cpus: 2, start: LinuxSLUB.mapStart.rawValue, verify: false)
-        == run(checked, seed: seed, events: 8000, cpus: 2, start: LinuxSLUB.mapStart.rawValue, verify: false))
-    #expect(checked.failure == nil && plain.mapHighWaterBytes == checked.mapHighWaterBytes)
-    let other = SLUBTestBytes(start: Illumos.heapStart, count: 12 << 20)
-    let plainIllumos = try bootIllumos(mapPages: 3000)
-    let checkedIllumos = try bootIllumos(mapPages: 3000, backing: other.backing)
-    #expect(
-      try run(plainIllumos, seed: seed, events: 8000, cpus: 2, start: Illumos.heapStart.rawValue, verify: false)
-        == run(checkedIllumos, seed: seed, events: 8000, cpus: 2, start: Illumos.heapStart.rawValue, verify: false))
-    #expect(checkedIllumos.failure == nil && checkedIllumos.console.isEmpty)
+    let nulls = try run(model, seed: seed, events: 6_000, cpus: 2, start: Illumos.heapStart.rawValue)
+    #expect(nulls > 50)
   }
 
   @Test func aCorruptedCounterIsAViolation() throws {

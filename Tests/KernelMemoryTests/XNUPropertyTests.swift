@@ -9,25 +9,12 @@ import Testing
 struct XNUPropertyTests {
   private static let zones = ["VNODE", "VM OBJECT", "NAMEI", "socket", "FFS inode", "mbuf"]
 
-  @Test("The ledger explains the map after each of 50,000 events", arguments: [Architecture.i386, .amd64])
+  @Test("The ledger explains the map while collections give pages back", arguments: [Architecture.i386, .amd64])
   func theLedgerExplainsTheMap(architecture: Architecture) throws {
     let model = try bootXNU(mapPages: 16384, architecture: architecture, pages: PhysicalPages(totalPages: 40_000))
     try runRandomCalls(
-      model, seed: architecture == .i386 ? 1 : 2, events: 50_000, cpus: 1, zoneNames: Self.zones, largest: 40_000)
+      model, seed: architecture == .i386 ? 1 : 2, events: 20_000, cpus: 1, zoneNames: Self.zones, largest: 40_000)
     #expect(model.zones.collections > 0 && model.zoneStatistics().contains { $0.pagesReturned > 0 })
-  }
-
-  @Test("Both modes decide alike", arguments: [Architecture.i386, .amd64])
-  func bothModesDecideAlike(architecture: Architecture) throws {
-    let memory = TestBacking(start: XNU.mapStart, count: 8192 * kernelPageSize)
-    var results: [[UInt64]] = []
-    for backing in [nil, nil, memory.bytes] {
-      let model = try bootXNU(mapPages: 8192, architecture: architecture, backing: backing)
-      results.append(
-        try runRandomCalls(
-          model, seed: 77, events: 20_000, cpus: 1, zoneNames: Self.zones, largest: 20_000, isChecking: false))
-    }
-    #expect(results[0] == results[1] && results[0] == results[2])
   }
 
   @Test func aCorruptedCounterIsAViolation() throws {

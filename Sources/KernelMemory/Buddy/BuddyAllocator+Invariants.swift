@@ -2,6 +2,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 extension BuddyAllocator {
+  /// Whether a page lies in a free block of any order.
+  func isInFreeBlock(_ page: Int) -> Bool {
+    (0...Self.largestOrder).contains { isFree((page >> $0) << $0, $0) }
+  }
+
   /// Checks the lists against the marks of the pages, and that no two free buddies stand unmerged.
   ///
   /// - Throws: the first violation, with its values.

@@ -53,6 +53,9 @@ extension SlabAllocator {
     var large = 0
     var largeCount = 0
     for page in 0..<min(state.pointee.recordEnd, map.space.capacityPages) where largePages[page] != 0 {
+      guard map.space.isUsed(page: page, pages: Int(largePages[page])) else {
+        throw InvariantViolation("slab: the large allocation at page \(page) lies in free pages")
+      }
       large += Int(largePages[page]) * kernelPageSize
       largeCount += 1
     }
@@ -65,16 +68,22 @@ extension SlabAllocator {
   private func checkTypes(bytes: Int, items: Int) throws(InvariantViolation) {
     var held = 0
     var inUse = 0
+    var calls: UInt64 = 0
+    var frees: UInt64 = 0
     for (index, name) in typeNames.enumerated() {
       let type = types[index]
       held += type.bytes
       inUse += type.inUse
-      guard type.highUse >= type.bytes, type.calls >= type.frees else {
+      calls &+= type.calls
+      frees &+= type.frees
+      guard type.highUse >= type.bytes else {
         throw InvariantViolation(
           "slab: type \"\(name)\" holds \(type.bytes), high use \(type.highUse), \(type.calls) calls,"
             + " \(type.frees) frees")
       }
     }
+    // Of all types together: a free under another type than the call's leaves one with more frees than calls.
+    guard calls >= frees else { throw InvariantViolation("slab: \(calls) calls, \(frees) frees") }
     guard held == bytes, inUse == items else {
       throw InvariantViolation("slab: types hold \(held) bytes in \(inUse), zones and pages say \(bytes), \(items)")
     }

@@ -29,6 +29,9 @@ extension Kmem {
         slabPages += caches[cache].layout.slabPages
         page += caches[cache].layout.slabPages
       case KmemPageKind.oversize:
+        guard heap.space.isUsed(page: page, pages: Int(pages[page].chunks)) else {
+          throw InvariantViolation("kmem: the oversize allocation at page \(page) lies in free pages")
+        }
         oversize += Int(pages[page].chunks)
         page += Int(pages[page].chunks)
       default: page += 1
@@ -53,6 +56,9 @@ extension Kmem {
       guard Int(pages[index].head) == page, pages[index].kind == KmemPageKind.slab else {
         throw InvariantViolation("\(names[cache]): page \(index) is not of the slab at \(page)")
       }
+    }
+    guard heap.space.isUsed(page: page, pages: layout.slabPages) else {
+      throw InvariantViolation("\(names[cache]): slab \(page) lies in free pages")
     }
     var free = 0
     var buffer = slab.free

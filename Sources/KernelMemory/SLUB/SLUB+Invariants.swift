@@ -31,6 +31,9 @@ extension SLUB {
         slabPages += 1 << Int(pages[page].order)
         page += 1 << Int(pages[page].order)
       case SLUBPageKind.large:
+        guard !buddy.isInFreeBlock(page) else {
+          throw InvariantViolation("slub: the large allocation at page \(page) lies in free pages")
+        }
         largePages += 1 << Int(pages[page].order)
         page += 1 << Int(pages[page].order)
       default: page += 1
@@ -51,6 +54,7 @@ extension SLUB {
   private func checkSlab(_ page: Int, _ found: inout Found) throws(InvariantViolation) {
     let slab = pages[page]
     let name = names[Int(slab.cache)]
+    guard !buddy.isInFreeBlock(page) else { throw InvariantViolation("\(name): slab \(page) lies in free pages") }
     for index in page..<page + 1 << Int(slab.order) {
       guard Int(pages[index].head) == page, pages[index].kind == SLUBPageKind.slab else {
         throw InvariantViolation("\(name): page \(index) is not of the slab at \(page)")

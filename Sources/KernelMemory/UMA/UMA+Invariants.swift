@@ -64,7 +64,7 @@ extension UMA {
         try walkFreeList(zone, page, marks)
         count += 1
         free += freeCount
-        if slab.isBoot { boot += 1 }
+        if slab.isBoot { boot += 1 } else { try checkPlace(zone, page) }
         guard count <= keg.slabs else { throw InvariantViolation("zone \(name): more slabs listed than \(keg.slabs)") }
         previous = page
         page = Int(slab.next)
@@ -83,6 +83,15 @@ extension UMA {
       sums.mapPages += keg.pages - keg.bootPages
     }
     if keg.flags.contains(.offPage) { sums.headers[keg.headerZone, default: 0] += count }
+  }
+
+  /// A slab lies where its pages are in use: in kmem_map or in the direct map.
+  private func checkPlace(_ zone: Int, _ page: Int) throws(InvariantViolation) {
+    let isInUse =
+      kegs[zone].isDirect
+      ? directMap?.isUsed(page: page - firstDirectPage, pages: 1) == true
+      : map.isUsed(page: page - UMA.firstMapPage, pages: kegs[zone].pagesPerSlab)
+    guard isInUse else { throw InvariantViolation("zone \(zoneNames[zone]): slab \(page) lies in free pages") }
   }
 
   private func walkFreeList(
@@ -212,9 +221,17 @@ extension UMA {
       }
     }
     var large = 0
+    var largePages = 0
     for page in UMA.firstMapPage..<UMA.firstMapPage + map.capacityPages
     where slabs[page].kind == UMAPageKind.largeMalloc {
       large += 1
+      largePages += Int(slabs[page].pages)
+      guard map.isUsed(page: page - UMA.firstMapPage, pages: Int(slabs[page].pages)) else {
+        throw InvariantViolation("the large malloc at page \(page) lies in free pages")
+      }
+    }
+    guard largePages == state.largePages else {
+      throw InvariantViolation("large mallocs of \(largePages) pages, counted \(state.largePages)")
     }
     let headers = zoneStatistics(InternalZone.slabs).used
     guard headers == sums.headers[InternalZone.slabs, default: 0] + large else {

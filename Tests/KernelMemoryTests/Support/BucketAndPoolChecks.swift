@@ -68,22 +68,6 @@ func expectASecondFreeEnds(_ model: some AllocatorModel, message: String) -> Ker
   return item
 }
 
-/// Runs one load on both models and expects the same address at each of 50,000 events and the same statistics in the end.
-func expectTheSameDecisions<Model: AllocatorModel>(
-  _ plain: Model, _ checked: Model, seed: UInt64, zones: [String], cpus: Int = 1
-) throws {
-  var first = try RandomLoad(plain, seed: seed, zones: zones)
-  var second = try RandomLoad(checked, seed: seed, zones: zones)
-  for event in 0..<50_000 {
-    first.step(cpus: cpus)
-    second.step(cpus: cpus)
-    try #require(first.digest == second.digest, "seed \(seed), event \(event)")
-  }
-  #expect(checked.failure == nil)
-  #expect(plain.ledger() == checked.ledger())
-  #expect(plain.zoneStatistics() == checked.zoneStatistics())
-}
-
 /// Takes away more pages than a map of 1 MiB has, which ends the kernel, and expects that no call changes or gives
 /// anything from then on.
 func expectNothingHappensAfterAFailure(_ model: some AllocatorModel) throws {
