@@ -116,6 +116,7 @@ struct BadInputTests {
     (["--memory", "99999999999GiB"], ["--memory", "99999999999GiB"]),
     (["--model", "plan9"], ["plan9", "freebsd-4", "freebsd-6"]),
     (["--arch", "pdp11"], ["--arch", "pdp11", "amd64"]),
+    (["--model", "freebsd-4", "--arch", "amd64"], ["--arch", "freebsd-4", "amd64", "expected i386"]),
     (["--cpus", "0"], ["--cpus", "0"]),
     (["--cpus", "many"], ["--cpus", "many"]),
     (["--clients", "0"], ["--clients", "0"]),
