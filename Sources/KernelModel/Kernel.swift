@@ -20,6 +20,7 @@ public final class Kernel {
   /// The configuration that the kernel was booted with.
   public let configuration: KernelConfiguration
   var processors: ProcessorChoice
+  private var timeOfFailure: UInt64?
 
   /// Boots a kernel.
   ///
@@ -28,7 +29,8 @@ public final class Kernel {
     self.configuration = configuration
     pages = PhysicalPages(totalPages: PhysicalPages.managedPages(ofMemory: configuration.memoryBytes))
     heap = try KernelHeap(configuration, pages: pages)
-    vfs = VFSModel(heap: heap, pages: pages, desiredVnodes: heap.allocator.desiredVnodes)
+    vfs = VFSModel(
+      heap: heap, pages: pages, desiredVnodes: configuration.desiredVnodes ?? heap.allocator.desiredVnodes)
     mbufs = MbufLayer(heap: heap)
     processors = ProcessorChoice(count: configuration.cpus, seed: configuration.seed)
     // A caller that waits for pages in the middle of an allocation gets those of the page cache; the allocator itself is drained
@@ -43,6 +45,9 @@ public final class Kernel {
 
   /// What the kernel died of, nil while it lives.
   public var failure: KernelFailure? { heap.failure }
+
+  /// Virtual nanoseconds at which the kernel failed; nil while it lives.
+  public var failedAt: UInt64? { failure == nil ? nil : timeOfFailure ?? now }
 
   /// Machine architecture.
   public var architecture: Architecture { configuration.architecture }
@@ -61,6 +66,8 @@ public final class Kernel {
 
   /// Moves the virtual clock, runs callouts and lets the allocator run its own.
   public func advance(to nanoseconds: UInt64) {
+    // Its clients may wait on for a kernel that has failed.
+    if timeOfFailure == nil, failure != nil { timeOfFailure = now }
     clock.advance(to: nanoseconds)
     heap.advance(to: clock.now)
     passSleep()

@@ -21,6 +21,12 @@ public struct KernelConfiguration: Sendable {
   public var rpcNanoseconds: UInt64 = 350_000
   /// Seed of the choice of processors.
   public var seed: UInt64 = 1
+  /// Soft limit on vnodes; nil takes the model's own formula.
+  public var desiredVnodes: Int? = nil
+  /// Keeps a record of every allocation event: see ``EventRecording``.
+  public var recordsEvents = false
+  /// No bytes behind the kernel's addresses: enough for who plays a trace.
+  var addressesOnly = false
   /// The defaults with a model.
   public init(model: String) { self.model = model }
 }

@@ -3,36 +3,92 @@
 
 import RunStore
 
+/// The allocation trace of a comparison: where it comes from and what it holds.
+public struct CompareTrace: Encodable, Equatable, Sendable {
+  /// Model of the recorded kernel.
+  public let model: String
+  /// The soft limit on vnodes of the recorded kernel.
+  public let desiredVnodes: Int
+  /// Events.
+  public let events: UInt64
+  /// Calls of an allocator among them.
+  public let calls: UInt64
+  /// Passes.
+  public let passes: UInt64
+  /// Virtual seconds at its end.
+  public let virtualSeconds: Double
+  /// Digest, sixteen hexadecimal digits.
+  public let digest: String
+
+  enum CodingKeys: String, CodingKey {
+    case events, calls, passes, digest
+    case model = "recorded_model"
+    case desiredVnodes = "desired_vnodes"
+    case virtualSeconds = "virtual_seconds"
+  }
+
+  /// Puts the totals of a trace together.
+  public init(
+    model: String, desiredVnodes: Int, events: UInt64, calls: UInt64, passes: UInt64, virtualSeconds: Double,
+    digest: String
+  ) {
+    self.model = model
+    self.desiredVnodes = desiredVnodes
+    self.events = events
+    self.calls = calls
+    self.passes = passes
+    self.virtualSeconds = virtualSeconds
+    self.digest = digest
+  }
+}
+
 /// The table that `nfschurn compare` prints: one row a model, in the order asked for.
 public struct CompareText {
   private let records: [RunRecord]
+  private let trace: CompareTrace
 
-  /// A table of these runs.
-  public init(_ records: [RunRecord]) { self.records = records }
+  /// A table of these models, which all played this trace.
+  public init(_ records: [RunRecord], trace: CompareTrace) {
+    self.records = records
+    self.trace = trace
+  }
 
   /// The lines of the table, and how each model ended.
   public func lines() -> [String] {
-    guard let first = records.first else { return [] }
+    guard let first = records.first else { return ["no model can have this machine"] }
     var table = TextTable([
-      "model", "map", "used", "high water", "overhead/live", "largest free", "passes", "allocation calls",
-      "virtual time",
-      "outcome",
+      "model", "map", "used", "high water", "overhead/live", "largest free", "outcome", "calls to outcome",
     ])
     for record in records {
-      let calls = record.totals.mallocCalls + record.totals.zoneAllocs
       table.add([
         record.kernel.model, Figures.bytes(record.kernel.mapBytes), Figures.bytes(record.map.usedBytes),
         Figures.bytes(record.map.highWaterBytes),
         Self.overhead(record.ledger).map { Figures.fixed($0, 3) } ?? "undefined",
-        Figures.bytes(record.map.largestFreeBytes), Figures.grouped(record.totals.passes), Figures.grouped(calls),
-        Figures.duration(seconds: record.totals.virtualSeconds), record.panic?.outcome ?? "ok",
+        Figures.bytes(record.map.largestFreeBytes), Self.outcome(record), Figures.grouped(Self.calls(record)),
       ])
     }
-    let endings = records.map { record in
-      guard let panic = record.panic else { return "\(record.kernel.model): no panic" }
-      return "\(record.kernel.model): \(panic.message) (pass \(Figures.grouped(panic.pass)))"
+    let endings = records.compactMap { record in
+      record.panic.map { panic in
+        "\(record.kernel.model): \(panic.message) (pass \(Figures.grouped(panic.pass)), "
+          + "\(Figures.duration(seconds: panic.virtualSeconds)))"
+      }
     }
-    return ["\(first.workload.name), the same seed on every model"] + table.lines() + endings
+    return [
+      "\(first.workload.name): one trace of \(Figures.grouped(trace.events)) events, \(Figures.grouped(trace.calls)) of them "
+        + "allocator calls, in \(Figures.grouped(trace.passes)) passes and \(Figures.duration(seconds: trace.virtualSeconds)); "
+        + "digest \(trace.digest)",
+      "recorded from \(trace.model) with a limit of \(Figures.grouped(trace.desiredVnodes)) vnodes, played on every model "
+        + "(\(first.kernel.arch), memory \(Figures.bytes(first.kernel.memoryBytes)), "
+        + "\(first.kernel.cpus) CPU\(first.kernel.cpus == 1 ? "" : "s"))",
+    ] + table.lines() + endings
+  }
+
+  /// `ok`, `panic` or `stuck`.
+  static func outcome(_ record: RunRecord) -> String { record.panic?.outcome ?? "ok" }
+
+  /// malloc, free, zone allocation and zone free calls up to the outcome.
+  static func calls(_ record: RunRecord) -> UInt64 {
+    record.totals.mallocCalls + record.totals.freeCalls + record.totals.zoneAllocs + record.totals.zoneFrees
   }
 
   /// Bytes of the map that are neither asked for nor large, per byte that is; nil where nothing is.
@@ -40,45 +96,16 @@ public struct CompareText {
     let live = ledger.live + ledger.large
     return live > 0 ? Double(ledger.total - live) / Double(live) : nil
   }
-}
 
-/// The document that `nfschurn compare --json` writes.
-public struct CompareDocument: Encodable {
-  private struct Row: Encodable {
-    let record: RunRecord
-
-    enum CodingKeys: String, CodingKey {
-      case kernel, totals, map, ledger, panic, digest
-      case overhead = "overhead_per_live_byte"
+  /// The ledger of every model, one row a model: `--view ledger`.
+  public func ledgerLines() -> [String] {
+    guard let first = records.first else { return [] }
+    var table = TextTable(["model"] + first.ledger.accounts.map(\.name) + ["sum"])
+    for record in records {
+      table.add(
+        [record.kernel.model] + record.ledger.accounts.map { Figures.grouped($0.bytes) }
+          + [Figures.grouped(record.ledger.total)])
     }
-
-    func encode(to encoder: any Encoder) throws {
-      var container = encoder.container(keyedBy: CodingKeys.self)
-      try container.encode(record.kernel, forKey: .kernel)
-      try container.encode(record.totals, forKey: .totals)
-      try container.encode(record.map, forKey: .map)
-      try container.encode(record.ledger, forKey: .ledger)
-      try container.encode(record.panic, forKey: .panic)
-      try container.encode(record.digest, forKey: .digest)
-      try container.encode(CompareText.overhead(record.ledger), forKey: .overhead)
-    }
-  }
-
-  private let schemaVersion = 1
-  private let command = "compare"
-  private let seed: UInt64?
-  private let workload: RunRecord.Workload?
-  private let rows: [Row]
-
-  enum CodingKeys: String, CodingKey {
-    case schemaVersion = "schema_version"
-    case command, seed, workload, rows
-  }
-
-  /// A document of these runs.
-  public init(_ records: [RunRecord]) {
-    seed = records.first?.seed
-    workload = records.first?.workload
-    rows = records.map(Row.init)
+    return ["Ledger: every byte of the map in use at the outcome"] + table.lines()
   }
 }

@@ -9,14 +9,26 @@ import Verdict
 public struct RunText {
   private let record: RunRecord
   private let samples: [Sample]
+  private let view: StatisticsView
+  private let vmstat: (malloc: String, zones: String)
 
   /// Rows of the table of passes at most: first, last, and others spread between.
   private static let passRows = 12
 
   /// A report on one run.
-  public init(record: RunRecord, samples: [Sample]) {
+  ///
+  /// - Parameters:
+  ///   - record: the run as a whole.
+  ///   - samples: what was measured on the way.
+  ///   - view: whose statistics stand where the map is explained.
+  ///   - vmstat: the texts for the views that show them.
+  public init(
+    record: RunRecord, samples: [Sample], view: StatisticsView = .ledger, vmstat: (malloc: String, zones: String)
+  ) {
     self.record = record
     self.samples = samples
+    self.view = view
+    self.vmstat = vmstat
   }
 
   /// The lines of the report.
@@ -24,8 +36,7 @@ public struct RunText {
     var text = heading()
     text += ["", "Calls per pass, and the kernel map at the end of the pass"]
     text += passTable()
-    text += ["", "Ledger: every byte of the map in use at the end"]
-    text += ledgerTable()
+    text += [""] + explanation()
     text.append("")
     text += correlation()
     text.append("")
@@ -76,6 +87,18 @@ public struct RunText {
       if shown.last != index { shown.append(index) }
     }
     return shown
+  }
+
+  private func explanation() -> [String] {
+    let used = "the map has \(Figures.grouped(record.map.usedBytes)) bytes in use"
+    switch view {
+    case .mti:
+      return ["View mti: what the statistics by malloc type show; \(used)"] + StatisticsText.lines(vmstat.malloc)
+    case .uma:
+      return ["View uma: what vmstat -m and vmstat -z show; \(used)"] + StatisticsText.lines(vmstat.malloc) + [""]
+        + StatisticsText.lines(vmstat.zones)
+    case .ledger: return ["Ledger: every byte of the map in use at the end"] + ledgerTable()
+    }
   }
 
   private func ledgerTable() -> [String] {

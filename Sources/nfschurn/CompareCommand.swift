@@ -7,13 +7,21 @@ import Foundation
 import KernelMemory
 import Report
 import RunStore
+import Verdict
 
-/// `nfschurn compare`: one workload on several allocator models, side by side.
+/// `nfschurn compare`: one allocation trace on several allocator models, side by side.
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "compare", abstract: "Runs one workload with one seed on several allocator models, side by side.",
+    commandName: "compare",
+    abstract: "Plays the allocation trace of one workload on several allocator models, side by side.",
     discussion: """
-      Every model is asked for the same kernel objects in the same order.
+      The workload runs once, against the server on the kernel that it names. What that kernel asks of its allocator is recorded (malloc types and sizes,
+      kernel objects, the clock, the processor, injected faults) and played on every model, slice by slice, until the model panics, sleeps for ever, or the
+      passes are over. Every model gets the same requests in the same order; each takes them from its own zones, pools and malloc types.
+
+      How many vnodes, names and replies the trace keeps is decided by the recorded kernel's limits, on every row.
+
+      Calls to outcome are malloc, free, zone allocation and zone free calls, as the model counts them.
 
       EXAMPLE
         nfschurn compare workloads/macklem-zone-leak.yaml --models freebsd-6,freebsd-4 --until-panic --max-passes 2400
@@ -22,74 +30,121 @@ struct CompareCommand: ParsableCommand {
   @Argument(help: "Workload file (YAML).")
   var workload: String
 
-  @Option(help: "Models by name, with commas between them (see: nfschurn models).")
-  var models: String
+  @Option(
+    help: "Models by name, with commas between them (see: nfschurn models); all that can have the machine by default.")
+  var models: String?
 
-  @Option(help: "Size of every kernel map, for instance 64MiB; 'default' takes each model's own formula.")
-  var map: String?
+  @OptionGroup var machine: MachineOptions
 
   @OptionGroup var limit: LimitOptions
 
-  @Option(help: "Write every run to a directory of its model's name below this one.")
+  @Option(help: "Write every model's samples to a directory of its name below this one.")
   var out: String?
+
+  @OptionGroup var statistics: ViewOptions
 
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     let log = try common.logger("nfschurn.compare")
-    let plans = try makePlans()
+    let plan = try makePlan()
+    let names = try modelNames()
+    let view = try statistics.choice()
     let json = try common.json.map(JSONDestination.init)
-    // Every model is booted once before anything is printed or written: what one of them refuses shows at once.
-    for plan in plans { _ = try RunExecution(plan, showsProgress: false) }
+    let run: ComparisonRun
+    do { run = try ComparisonRun(plan, models: names, skipsRefusals: models == nil) } catch {
+      throw CommandFailure.badInput(error)
+    }
+    let left = Set(run.leftOut.map(\.model))
     let stores = try out.map { path throws(CommandFailure) in
-      try plans.map { plan throws(CommandFailure) in
-        do { return try RunDirectory.create(at: "\(path)/\(plan.workload.model)") } catch { throw .badInput(error) }
+      try names.filter { !left.contains($0) }.map { model throws(CommandFailure) in
+        do { return try RunDirectory.create(at: "\(path)/\(model)") } catch { throw .badInput(error) }
       }
     }
+    log.info("booted", metadata: ["models": "\(names.count - left.count)", "seed": "\(plan.seed)"])
     let prints = json?.isStandardOutput != true
-    if let plan = plans.first, prints { Console.line("seed \(plan.seed)") }
-    var records: [RunRecord] = []
-    var interrupted = false
-    for (index, plan) in plans.enumerated() where !interrupted {
-      log.info("running", metadata: ["model": "\(plan.workload.model)"])
-      let outcome = try RunExecution(plan, showsProgress: common.showsProgress).outcome()
-      records.append(outcome.record)
-      do { try stores?[index].write(record: outcome.record, samples: outcome.samples) } catch {
+    if prints { Console.line("seed \(plan.seed)") }
+    let outcome = try outcome(of: run)
+    for (store, row) in zip(stores ?? [], outcome.rows) {
+      do { try store.write(record: row.record, samples: row.samples) } catch {
         throw CommandFailure(status: .failed, message: "\(error)")
       }
-      interrupted = outcome.end == .interrupted
     }
     if prints {
-      Console.line(CompareText(records).lines().joined(separator: "\n"))
-      if let plan = plans.first { Console.line("seed \(plan.seed)") }
+      print(outcome, view: view)
+      Console.line("seed \(plan.seed)")
     }
-    try json?.write(CompareDocument(records))
-    if interrupted { throw CommandFailure.silent(.interrupted) }
+    try json?.write(
+      CompareDocument(
+        outcome.rows.map(\.record), seed: plan.seed,
+        workload: .init(name: plan.workload.name, passes: outcome.rows.first?.record.workload.passes),
+        view: (view ?? .ledger).rawValue, trace: CompareTrace(outcome.trace),
+        leftOut: outcome.leftOut.map { CompareDocument.Refusal(model: $0.model, reason: $0.reason) }))
+    if outcome.wasInterrupted { throw CommandFailure.silent(.interrupted) }
   }
 
-  private func makePlans() throws(CommandFailure) -> [RunPlan] {
+  private func outcome(of run: ComparisonRun) throws(CommandFailure) -> ComparisonOutcome {
+    Interruption.install()
+    let start = DispatchTime.now().uptimeNanoseconds
+    func wall() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
+    var line = ProgressLine(isEnabled: common.showsProgress)
+    defer { line.clear() }
+    do {
+      return try run.run(wallSeconds: wall, isInterrupted: { Interruption.happened }) { progress in
+        line.show(progress, wallSeconds: wall())
+        if Interruption.takeStatisticsRequest() {
+          line.clear()
+          for model in run.statistics() { Console.progress("\n\(model.model)\n\(model.malloc)\n\(model.zones)\n") }
+        }
+      }
+    } catch {
+      throw CommandFailure(status: .failed, message: "\(error)")
+    }
+  }
+
+  private func print(_ outcome: ComparisonOutcome, view: StatisticsView?) {
+    let text = CompareText(outcome.rows.map(\.record), trace: CompareTrace(outcome.trace))
+    var lines = text.lines()
+    lines += outcome.leftOut.map { "left out: \($0.reason)" }
+    switch view {
+    case nil: break
+    case .ledger: lines += [""] + text.ledgerLines()
+    case .mti, .uma:
+      for row in outcome.rows {
+        lines += ["", row.record.kernel.model] + StatisticsText.lines(row.vmstat.malloc)
+        if view == .uma { lines += [""] + StatisticsText.lines(row.vmstat.zones) }
+      }
+    }
+    Console.line(lines.joined(separator: "\n"))
+  }
+
+  private func modelNames() throws(CommandFailure) -> [String] {
+    let known = AllocatorRegistry.all.map { $0.identifier }
+    guard let models else { return known }
     let names = models.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     guard Set(names).count == names.count else { throw .badInput("--models '\(models)': a model stands twice") }
+    if let unknown = names.first(where: { !known.contains($0) }) {
+      throw .badInput("--models: unknown model '\(unknown)': expected some of \(known.joined(separator: ", "))")
+    }
+    return names
+  }
+
+  private func makePlan() throws(CommandFailure) -> RunPlan {
     var loaded: Workload
     do { loaded = try WorkloadFile.load(workload) } catch { throw .badInput(error) }
-    if let map {
-      loaded.origins["kernel.map"] = .option("--map")
-      loaded.mapBytes = map == "default" ? nil : try KernelOptions.size(map, option: "--map")
-    }
-    let seed = try common.seedValue()
-    var plans: [RunPlan] = []
-    for name in names {
-      guard AllocatorRegistry.model(named: name) != nil else {
-        let known = AllocatorRegistry.all.map { $0.identifier }.joined(separator: ", ")
-        throw .badInput("--models: unknown model '\(name)': expected some of \(known)")
-      }
-      var workload = loaded
-      workload.model = name
-      var plan = RunPlan(workload)
-      plan.seed = seed
-      try limit.apply(to: &plan)
-      plans.append(plan)
-    }
-    return plans
+    try machine.apply(to: &loaded)
+    var plan = RunPlan(loaded)
+    plan.seed = try common.seedValue()
+    try limit.apply(to: &plan)
+    return plan
+  }
+}
+
+extension CompareTrace {
+  /// The trace as the reports show it.
+  init(_ trace: ComparisonOutcome.Trace) {
+    self.init(
+      model: trace.model, desiredVnodes: trace.desiredVnodes, events: trace.events, calls: trace.calls,
+      passes: trace.passes, virtualSeconds: trace.virtualSeconds, digest: trace.digest)
   }
 }

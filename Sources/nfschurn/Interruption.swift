@@ -4,7 +4,7 @@
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM, which end a run between two passes, and SIGUSR1, which asks for the statistics of the modelled kernel.
+/// SIGINT and SIGTERM, which end a run between two passes, and SIGUSR1 or SIGINFO, which asks for the statistics of the modelled kernel.
 enum Interruption {
   private static let flag = Atomic<Bool>(false)
 
@@ -25,5 +25,9 @@ enum Interruption {
       }
     }
     signal(SIGUSR1) { _ in Interruption.statisticsFlag.store(true, ordering: .relaxed) }
+    #if os(FreeBSD) || os(OpenBSD) || canImport(Darwin)
+      // Control-T of the terminal; Linux has no such signal.
+      signal(SIGINFO) { _ in Interruption.statisticsFlag.store(true, ordering: .relaxed) }
+    #endif
   }
 }

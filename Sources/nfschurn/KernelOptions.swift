@@ -5,11 +5,36 @@ import ArgumentParser
 import Experiment
 import KernelMemory
 
-/// Options that say how a modelled kernel is set up, for `run` and `serve`.
+/// Options that say how a modelled kernel is set up, for `run`, `serve` and `replay`.
 struct KernelOptions: ParsableArguments {
   @Option(help: "Allocator model (see: nfschurn models).")
   var model: String?
 
+  @OptionGroup var machine: MachineOptions
+
+  /// Puts what was given in place of what the workload says.
+  func apply(to workload: inout Workload) throws(CommandFailure) {
+    if let model {
+      workload.origins["kernel.model"] = .option("--model")
+      workload.model = model
+    }
+    try machine.apply(to: &workload)
+  }
+
+  static func size(_ text: String, option: String) throws(CommandFailure) -> Int {
+    do { return try Quantity.bytes(text) } catch { throw .badInput("\(option) \(error)") }
+  }
+
+  static func count(_ text: String, option: String, in range: ClosedRange<Int>) throws(CommandFailure) -> Int {
+    guard let value = Int(text), range.contains(value) else {
+      throw .badInput("\(option) '\(text)': expected an integer from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+}
+
+/// Options that say what machine a modelled kernel runs on.
+struct MachineOptions: ParsableArguments {
   @Option(help: "Architecture: i386 or amd64.")
   var arch: String?
 
@@ -24,30 +49,18 @@ struct KernelOptions: ParsableArguments {
 
   /// Puts what was given in place of what the workload says.
   func apply(to workload: inout Workload) throws(CommandFailure) {
-    for (key, value) in [("model", model), ("arch", arch), ("map", map), ("memory", memory), ("cpus", cpus)]
+    for (key, value) in [("arch", arch), ("map", map), ("memory", memory), ("cpus", cpus)]
     where value != nil {
       workload.origins["kernel.\(key)"] = .option("--\(key)")
     }
-    if let model { workload.model = model }
     if let arch {
       guard let architecture = Architecture(rawValue: arch) else {
         throw .badInput("--arch '\(arch)': expected i386 or amd64")
       }
       workload.architecture = architecture
     }
-    if let map { workload.mapBytes = map == "default" ? nil : try Self.size(map, option: "--map") }
-    if let memory { workload.memoryBytes = try Self.size(memory, option: "--memory") }
-    if let cpus { workload.cpus = try Self.count(cpus, option: "--cpus", in: 1...16) }
-  }
-
-  static func size(_ text: String, option: String) throws(CommandFailure) -> Int {
-    do { return try Quantity.bytes(text) } catch { throw .badInput("\(option) \(error)") }
-  }
-
-  static func count(_ text: String, option: String, in range: ClosedRange<Int>) throws(CommandFailure) -> Int {
-    guard let value = Int(text), range.contains(value) else {
-      throw .badInput("\(option) '\(text)': expected an integer from \(range.lowerBound) to \(range.upperBound)")
-    }
-    return value
+    if let map { workload.mapBytes = map == "default" ? nil : try KernelOptions.size(map, option: "--map") }
+    if let memory { workload.memoryBytes = try KernelOptions.size(memory, option: "--memory") }
+    if let cpus { workload.cpus = try KernelOptions.count(cpus, option: "--cpus", in: 1...16) }
   }
 }

@@ -3,12 +3,19 @@
 
 import ArgumentParser
 import KernelMemory
+import Report
 
 /// `nfschurn models`: the allocator models with their facts and sources.
 struct ModelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "models", abstract: "The allocator models, with their facts and sources.",
-    discussion: "EXAMPLE\n  nfschurn models freebsd-6")
+    discussion: """
+      Without a name: a table of all models. With one: its fact sheet. Each fact says how sure it is: source (read in the named sources), computed,
+      measured (seen when original sources or a real kernel ran), inferred, or recollection (not checked against source).
+
+      EXAMPLE
+        nfschurn models freebsd-6
+      """)
 
   @Argument(help: "Show the fact sheet of one model.")
   var model: String?
@@ -29,19 +36,52 @@ struct ModelsCommand: ParsableCommand {
     }
     let destination = try json.map(JSONDestination.init)
     if destination?.isStandardOutput != true {
-      for model in models { print(model) }
+      Console.line((model == nil ? Self.table(models) : models.flatMap(Self.sheet)).joined(separator: "\n"))
     }
     try destination?.write(ModelsDocument(models))
   }
 
-  private func print(_ type: any AllocatorModel.Type) {
+  private static func table(_ models: [any AllocatorModel.Type]) -> [String] {
+    ModelsText.table(
+      ["model", "systems", "arch", "map", "layers", "full map, caller may wait"],
+      models.map { type in
+        let sheet = type.factSheet
+        return [
+          type.identifier, sheet.systems, architectures(sheet.outline), sheet.outline.map, sheet.outline.layers,
+          sheet.outline.exhaustion,
+        ]
+      })
+  }
+
+  private static func architectures(_ outline: FactSheet.Outline) -> String {
+    outline.architectures.map(\.rawValue).joined(separator: ", ")
+  }
+
+  private static func sheet(_ type: any AllocatorModel.Type) -> [String] {
     let sheet = type.factSheet
-    Console.line("\(type.identifier)  \(sheet.systems)")
-    Console.line("  \(sheet.summary)")
-    guard model != nil else { return }
-    for fact in sheet.facts { Console.line("  \(fact.name): \(fact.value) (\(fact.confidence.rawValue))") }
-    Console.line("  Sources:")
-    for source in sheet.sources { Console.line("    \(source)") }
+    var lines = ["\(type.identifier)  \(sheet.systems)", "  \(sheet.summary)", ""]
+    lines += ModelsText.table(
+      ["Outline", ""],
+      [
+        ["architectures", architectures(sheet.outline)], ["map", sheet.outline.map], ["layers", sheet.outline.layers],
+        ["full map, caller may wait", sheet.outline.exhaustion],
+      ], indent: 2)
+    for objects in sheet.outline.architectures.compactMap({ ModelObjects(type, $0) }) {
+      lines += [
+        "",
+        "  As booted on \(objects.arch) with \(Figures.bytes(objects.memoryBytes)) of memory; a name-cache entry is one for \(ModelObjects.nameLength) bytes of name",
+      ]
+      lines.append(
+        "    map \(Figures.grouped(objects.mapBytes)) bytes, desiredvnodes \(Figures.grouped(objects.desiredVnodes))")
+      lines += ModelsText.table(
+        ["object", "from", "name", "bytes"],
+        objects.objects.map { source in
+          [source.object, source.from, source.name ?? "", source.bytes.map(Figures.grouped) ?? ""]
+        }, right: [3], indent: 4)
+    }
+    lines += ["", "  Facts"]
+    lines += sheet.facts.map { "    \($0.name): \($0.value) (\($0.confidence.rawValue))" }
+    return lines + ["", "  Sources"] + sheet.sources.map { "    \($0)" }
   }
 }
 
@@ -57,6 +97,11 @@ private struct ModelsDocument: Encodable {
     let id: String
     let systems: String
     let summary: String
+    let architectures: [String]
+    let map: String
+    let layers: String
+    let exhaustion: String
+    let machines: [ModelObjects]
     let sources: [String]
     let facts: [Fact]
   }
@@ -74,7 +119,10 @@ private struct ModelsDocument: Encodable {
     models = types.map { type in
       let sheet = type.factSheet
       return Model(
-        id: type.identifier, systems: sheet.systems, summary: sheet.summary, sources: sheet.sources,
+        id: type.identifier, systems: sheet.systems, summary: sheet.summary,
+        architectures: sheet.outline.architectures.map(\.rawValue), map: sheet.outline.map,
+        layers: sheet.outline.layers, exhaustion: sheet.outline.exhaustion,
+        machines: sheet.outline.architectures.compactMap { ModelObjects(type, $0) }, sources: sheet.sources,
         facts: sheet.facts.map { Fact(name: $0.name, value: $0.value, confidence: $0.confidence.rawValue) })
     }
   }

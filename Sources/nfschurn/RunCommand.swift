@@ -16,9 +16,13 @@ struct RunCommand: ParsableCommand {
     discussion: """
       EXAMPLES
         nfschurn run workloads/connectathon-basic.yaml --passes 20
+        nfschurn run workloads/macklem-zone-leak.yaml --passes 100 --view mti
         nfschurn run workloads/macklem-zone-leak.yaml --until-panic --model freebsd-4 --max-passes 2000
 
-      SIGUSR1 prints the statistics of the modelled kernel on standard error.
+      --view says whose statistics the report and the verdict read: mti (malloc types alone: vmstat -m), uma (vmstat -m and vmstat -z), or
+      ledger (every byte of the map by account; the default).
+
+      SIGUSR1, and SIGINFO where the system has it, prints the statistics of the modelled kernel on standard error.
       """)
 
   @Argument(help: "Workload file (YAML).")
@@ -52,11 +56,14 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print vmstat -m and vmstat -z of the modelled kernel at the end.")
   var vmstat = false
 
+  @OptionGroup var statistics: ViewOptions
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     let log = try common.logger("nfschurn.run")
     let plan = try makePlan()
+    let view = try statistics.choice() ?? .ledger
     let json = try common.json.map(JSONDestination.init)
     let execution = try RunExecution(plan, showsProgress: common.showsProgress)
     let store = try out.map { path throws(CommandFailure) in
@@ -66,12 +73,12 @@ struct RunCommand: ParsableCommand {
     let prints = json?.isStandardOutput != true
     if prints { Console.line("seed \(plan.seed)") }
     let outcome = try execution.outcome()
-    let verdict = SingleRunVerdict.decide(outcome.samples)
+    let verdict = SingleRunVerdict.decide(outcome.samples, view: view)
     do { try store?.write(record: outcome.record, samples: outcome.samples) } catch {
       throw CommandFailure(status: .failed, message: "\(error)")
     }
     if prints {
-      let lines = RunText(record: outcome.record, samples: outcome.samples).lines()
+      let lines = RunText(record: outcome.record, samples: outcome.samples, view: view, vmstat: outcome.vmstat).lines()
       Console.line(lines.joined(separator: "\n"))
       if vmstat { Console.output("\n\(outcome.vmstat.malloc)\n\(outcome.vmstat.zones)") }
       Console.line("seed \(plan.seed)")

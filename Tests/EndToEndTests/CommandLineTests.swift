@@ -4,6 +4,12 @@
 import Foundation
 import Testing
 
+/// Every model, in the order of the registry.
+private let modelNames = [
+  "freebsd-4", "freebsd-5.4", "freebsd-6", "freebsd-7", "freebsd-9", "freebsd-11", "freebsd-14", "openbsd-3.9",
+  "netbsd", "illumos", "linux-slub", "dragonfly", "xnu",
+]
+
 /// What a person at a terminal sees.
 @Suite("Command line")
 struct CommandLineTests {
@@ -18,7 +24,7 @@ struct CommandLineTests {
     return done
   }
 
-  @Test("Every command has help with an example", arguments: ["run", "serve", "cthon", "models"])
+  @Test("Every command has help with an example", arguments: ["run", "compare", "serve", "cthon", "models"])
   func help(command: String) throws {
     let done = try succeed([command, "--help"])
     #expect(done.output.contains("EXAMPLE"))
@@ -31,15 +37,32 @@ struct CommandLineTests {
     #expect(try succeed(["--version"]).output.wholeMatch(of: /nfschurn \d+\.\d+\.\d+\n/) != nil)
   }
 
-  @Test("models lists both models, and one model with its sources and facts")
+  @Test("models prints a table of all thirteen, one line each under aligned headings")
   func models() throws {
-    let list = try succeed(["models"]).outputLines.filter { !$0.hasPrefix(" ") }.map { $0.prefix { $0 != " " } }
-    #expect(Set(list).isSuperset(of: ["freebsd-4", "freebsd-6"]))
-    for (model, source) in [("freebsd-6", "uma_core.c"), ("freebsd-4", "kern_malloc.c")] {
-      let sheet = try succeed(["models", model]).outputLines
-      #expect(sheet.first?.hasPrefix("\(model) ") == true)
-      let sources = try #require(sheet.firstIndex(of: "  Sources:"), "\(model)")
-      #expect(sheet[(sources + 1)...].contains { $0.contains(source) }, "\(model)")
+    let lines = try succeed(["models"]).outputLines
+    #expect(lines.dropFirst().map { String($0.prefix { $0 != " " }) } == modelNames)
+    for heading in ["systems", "arch", "map", "layers", "full map, caller may wait"] {
+      let column = try #require(lines[0].range(of: "  \(heading)"), "\(heading)")
+      let offset = lines[0].distance(from: lines[0].startIndex, to: column.lowerBound)
+      for line in lines.dropFirst() {
+        #expect(
+          line.dropFirst(offset).hasPrefix("  ") && line.dropFirst(offset + 2).first != " ", "\(heading): \(line)")
+      }
+    }
+  }
+
+  @Test("models ID prints sizes as booted, layers, facts with their confidence, and sources", arguments: modelNames)
+  func factSheet(model: String) throws {
+    let sheet = try succeed(["models", model]).outputLines
+    #expect(sheet.first?.hasPrefix("\(model)  ") == true)
+    for heading in ["  Outline", "  Facts", "  Sources"] { #expect(sheet.contains(heading), "\(heading)") }
+    #expect(sheet.contains { $0.hasPrefix("  layers ") } && sheet.contains { $0.hasPrefix("  As booted on i386") })
+    #expect(sheet.contains { $0.hasPrefix("    pathBuffer ") && ($0.hasSuffix("1,024") || $0.hasSuffix("4,096")) })
+    let facts = try #require(sheet.firstIndex(of: "  Facts"))
+    let sources = try #require(sheet.firstIndex(of: "  Sources"))
+    #expect(sources - facts > 10 && sheet.count > sources + 2)
+    for fact in sheet[(facts + 1)..<sources] where !fact.isEmpty {
+      #expect(fact.contains(/\((source|computed|measured|inferred|recollection)\)$/), "\(fact)")
     }
   }
 
@@ -47,15 +70,33 @@ struct CommandLineTests {
   func modelsDocument() throws {
     struct Document: Decodable {
       struct Model: Decodable {
+        struct Machine: Decodable {
+          struct Object: Decodable {
+            let object: String
+            let bytes: Int?
+          }
+          let arch: String
+          let objects: [Object]
+        }
         let id: String
         let sources: [String]
+        let architectures: [String]
+        let map: String
+        let layers: String
+        let exhaustion: String
+        let machines: [Machine]
       }
       let models: [Model]
     }
     let done = try succeed(["models", "--json", "-"])
     let models = try JSONDecoder().decode(Document.self, from: done.outputBytes).models
-    #expect(Set(models.map(\.id)).isSuperset(of: ["freebsd-4", "freebsd-6"]))
-    for model in models { #expect(!model.sources.isEmpty, "\(model.id)") }
+    #expect(models.map(\.id) == modelNames)
+    for model in models {
+      #expect(!model.sources.isEmpty && !model.map.isEmpty && !model.layers.isEmpty && !model.exhaustion.isEmpty)
+      #expect(model.machines.map(\.arch) == model.architectures, "\(model.id)")
+    }
+    let vnode = models.first { $0.id == "freebsd-6" }?.machines.first?.objects.first { $0.object == "vnode" }
+    #expect(vnode?.bytes == 272)
   }
 
   @Test("The report of a run begins and ends with the seed and shows calls, ledger, correlation and the end")

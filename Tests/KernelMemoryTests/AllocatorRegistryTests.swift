@@ -27,6 +27,19 @@ struct AllocatorRegistryTests {
     }
   }
 
+  @Test func theOutlineOfAModelNamesTheArchitecturesOnWhichItBoots() {
+    for kind in AllocatorRegistry.all {
+      let outline = kind.factSheet.outline
+      for architecture in Architecture.allCases {
+        var machine = ModelConfiguration(physicalMemory: 256 << 20)
+        machine.architecture = architecture
+        let boots = (try? kind.init(machine)) != nil
+        #expect(outline.architectures.contains(architecture) == boots, "\(kind.identifier) on \(architecture)")
+      }
+      #expect(!outline.map.isEmpty && !outline.layers.isEmpty && !outline.exhaustion.isEmpty, "\(kind.identifier)")
+    }
+  }
+
   @Test func everyModelServesEveryKernelObject() throws {
     for kind in AllocatorRegistry.all {
       let model = try kind.init(ModelConfiguration(physicalMemory: 256 << 20))

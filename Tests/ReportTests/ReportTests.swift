@@ -53,29 +53,71 @@ private func samples(_ count: UInt64) -> [Sample] {
   @Test func theComparisonHasARowForEachModelInTheOrderGivenAndSaysHowEachEnded() throws {
     let panic = RunRecord.Panic(
       message: "kmem_malloc(4096): kmem_map too small: 1 total allocated", outcome: "panic", pass: 7, call: 1,
-      virtualSeconds: 1, requestBytes: 4096)
+      virtualSeconds: 90, requestBytes: 4096)
+    var first = record(used: 5, ledger: 5, panic: panic)
+    (first.totals.mallocCalls, first.totals.freeCalls) = (1000, 200)
+    (first.totals.zoneAllocs, first.totals.zoneFrees) = (30, 4)
     var second = record(used: 5, ledger: 5)
     second.kernel.model = "freebsd-4"
-    let lines = CompareText([record(used: 5, ledger: 5, panic: panic), second]).lines()
-    #expect(lines[2].contains("freebsd-6") && lines[2].hasSuffix("panic"))
-    #expect(lines[3].contains("freebsd-4") && lines[3].hasSuffix("ok"))
-    #expect(lines[4] == "freebsd-6: kmem_malloc(4096): kmem_map too small: 1 total allocated (pass 7)")
-    #expect(lines[5] == "freebsd-4: no panic")
+    let trace = CompareTrace(
+      model: "freebsd-9", desiredVnodes: 4321, events: 5000, calls: 2468, passes: 9, virtualSeconds: 135,
+      digest: "00000000000000aa")
+    let lines = CompareText([first, second], trace: trace).lines()
+    #expect(lines[0].contains("5,000 events") && lines[0].contains("2,468") && lines[0].contains("00000000000000aa"))
+    #expect(lines[1].contains("freebsd-9") && lines[1].contains("4,321 vnodes"))
+    #expect(lines[3].contains("freebsd-6") && lines[3].hasSuffix("panic             1,234"))
+    #expect(lines[4].contains("freebsd-4") && lines[4].hasSuffix("ok                 0"))
+    #expect(
+      lines[5...] == [
+        "freebsd-6: kmem_malloc(4096): kmem_map too small: 1 total allocated (pass 7, 1 min 30 s)"
+      ])
+    let document = CompareDocument(
+      [first, second], seed: 3, workload: .init(name: "w", passes: nil), view: "uma", trace: trace,
+      leftOut: [.init(model: "netbsd", reason: "no")])
     let object = try #require(
-      JSONSerialization.jsonObject(with: Data(try JSONText.encode(CompareDocument([second])).utf8)) as? [String: Any])
-    #expect((object["rows"] as? [Any])?.count == 1)
-    #expect(object["command"] as? String == "compare")
+      JSONSerialization.jsonObject(with: Data(try JSONText.encode(document).utf8)) as? [String: Any])
+    let rows = try #require(object["rows"] as? [[String: Any]])
+    #expect(rows.map { $0["outcome"] as? String } == ["panic", "ok"])
+    #expect(rows.map { $0["calls_to_outcome"] as? Int } == [1234, 0])
+    #expect(rows[1]["panic"] is NSNull && (rows[0]["panic"] as? [String: Any])?["pass"] as? Int == 7)
+    #expect((object["trace"] as? [String: Any])?["digest"] as? String == "00000000000000aa")
+    #expect(object["command"] as? String == "compare" && object["view"] as? String == "uma")
+    #expect((object["left_out"] as? [[String: String]])?.first == ["model": "netbsd", "reason": "no"])
+  }
+
+  @Test func theLedgerOfAComparisonHasEveryAccountOfEveryModel() {
+    var one = record(used: 12, ledger: 5)
+    one.ledger.lost = 7
+    let trace = CompareTrace(
+      model: "freebsd-6", desiredVnodes: 1, events: 1, calls: 1, passes: 1, virtualSeconds: 1, digest: "")
+    let lines = CompareText([one], trace: trace).ledgerLines()
+    #expect(lines[1].split(separator: " ").map(String.init) == ["model"] + one.ledger.accounts.map(\.name) + ["sum"])
+    #expect(lines[2].split(separator: " ") == ["freebsd-6", "5", "0", "0", "0", "0", "0", "0", "0", "7", "12"])
+  }
+
+  @Test func aNarrowerViewShowsItsOwnStatisticsInPlaceOfTheLedger() {
+    func text(_ view: StatisticsView) -> String {
+      RunText(
+        record: record(used: 5, ledger: 5), samples: samples(3), view: view, vmstat: ("MALLOC TYPES\n", "ZONES\n")
+      ).lines().joined(separator: "\n")
+    }
+    #expect(text(.mti).contains("MALLOC TYPES") && !text(.mti).contains("ZONES"))
+    #expect(text(.uma).contains("MALLOC TYPES\n\nZONES"))
+    #expect(!text(.mti).contains("slab_overhead") && !text(.uma).contains("slab_overhead"))
+    #expect(text(.ledger).contains("slab_overhead") && !text(.ledger).contains("ZONES"))
   }
 
   @Test func theReportSaysThatOneWorkloadCannotTellTheClocksApart() {
-    let text = RunText(record: record(used: 5, ledger: 5), samples: samples(30)).lines().joined(separator: "\n")
+    let text = RunText(record: record(used: 5, ledger: 5), samples: samples(30), vmstat: ("", "")).lines().joined(
+      separator: "\n")
     #expect(text.contains("this run cannot tell which of them the map follows"))
     #expect(text.contains("The sum equals the used bytes of the map."))
     #expect(text.contains("No panic."))
   }
 
   @Test func aLedgerThatDoesNotAddUpIsSaidAloud() {
-    let text = RunText(record: record(used: 6, ledger: 5), samples: samples(3)).lines().joined(separator: "\n")
+    let text = RunText(record: record(used: 6, ledger: 5), samples: samples(3), vmstat: ("", "")).lines().joined(
+      separator: "\n")
     #expect(text.contains("THE SUM DIFFERS"))
   }
 
@@ -84,13 +126,13 @@ private func samples(_ count: UInt64) -> [Sample] {
       message: "kmem_malloc(4096): kmem_map too small: 16777216 total allocated", outcome: "panic", pass: 7,
       call: 12_345,
       virtualSeconds: 90, requestBytes: 4096)
-    let text = RunText(record: record(used: 5, ledger: 5, panic: panic), samples: samples(3)).lines()
+    let text = RunText(record: record(used: 5, ledger: 5, panic: panic), samples: samples(3), vmstat: ("", "")).lines()
     #expect(text.contains("panic: kmem_malloc(4096): kmem_map too small: 16777216 total allocated"))
     #expect(text.last?.contains("in pass 7, after 12,345 allocation calls") == true)
   }
 
   @Test func theTableOfPassesShowsTheFirstAndTheLast() {
-    let lines = RunText(record: record(used: 5, ledger: 5), samples: samples(500)).lines()
+    let lines = RunText(record: record(used: 5, ledger: 5), samples: samples(500), vmstat: ("", "")).lines()
     #expect(lines.contains { $0.trimmingCharacters(in: .whitespaces).hasPrefix("1  ") })
     #expect(lines.contains { $0.trimmingCharacters(in: .whitespaces).hasPrefix("500  ") })
     #expect(lines.count < 60)

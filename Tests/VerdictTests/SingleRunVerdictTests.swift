@@ -23,6 +23,33 @@ func samples(_ passes: ClosedRange<UInt64>, bytes: (UInt64) -> Int) -> [Sample] 
 }
 
 @Suite struct SingleRunVerdictTests {
+  @Test("A verdict reads what its view shows and nothing else", arguments: StatisticsView.allCases)
+  func aVerdictReadsWhatItsViewShows(view: StatisticsView) {
+    let run = samples(1...50) { Int($0) * 60_000 }.map { sample in
+      var sample = sample
+      sample.ledger.lost = 4096
+      sample.caches = [
+        CacheReading(kind: .malloc, name: "temp", inUse: 1, bytes: 100, free: 0, pages: 0, requests: 1),
+        CacheReading(
+          kind: .zone, name: "NAMEI", inUse: sample.clocks.passes, bytes: 0, free: 0, pages: sample.clocks.passes,
+          requests: 1),
+      ]
+      return sample
+    }
+    let seen = view.restrict(run[0])
+    #expect(seen.clocks == run[0].clocks && seen.map == run[0].map)
+    #expect(seen.ledger == (view == .ledger ? run[0].ledger : LedgerReading()))
+    #expect(seen.caches.map(\.name) == (view == .mti ? ["temp"] : ["temp", "NAMEI"]))
+    let verdict = SingleRunVerdict.decide(run, view: view)
+    #expect(verdict.view == view.rawValue && verdict.bytesPerCall == SingleRunVerdict.decide(run).bytesPerCall)
+    let types = verdict.evidence.first { $0.statement.contains("malloc types hold") }
+    let zones = verdict.evidence.first { $0.statement.contains("zones hold") }
+    let typeGrowth: Double? = view == .ledger ? Double?.none : 0
+    let zoneGrowth: Double? = view == .uma ? 45 * 4096 : Double?.none
+    #expect(types?.figure == typeGrowth)
+    #expect(zones?.figure == zoneGrowth, "passes 5 to 50, a page each")
+  }
+
   @Test func aRunOfOneWorkloadLeavesTheQuestionOpenHoweverWellItFits() {
     let verdict = SingleRunVerdict.decide(samples(1...50) { Int($0) * 60_000 })
     #expect(verdict.tracksCalls == nil)

@@ -22,11 +22,35 @@ public final class EmbeddedServer {
   ///
   /// - Throws: ``WorkloadError`` that names the key or option to blame, or ``ServerError``.
   public convenience init(workload: Workload, seed: UInt64) throws {
-    var server = ServerConfiguration()
-    server.maximumRead = Self.transferBytes
-    server.maximumWrite = Self.transferBytes
-    try self.init(workload: workload, rpcNanoseconds: workload.clock.rpc, server: server, seed: seed)
+    try self.init(
+      workload: workload, kernel: try Self.boot(workload, Self.configuration(of: workload, seed: seed)),
+      server: Self.experimentServer)
   }
+
+  /// Boots a kernel that records its allocation events, and starts a server on it.
+  ///
+  /// The recorded kernel must outlive its trace: it has the vnode limit of the workload's kernel, but a map of at least
+  /// ``recordedMapBytes`` where its model can have one, and faults go to the trace alone.
+  ///
+  /// - Throws: ``WorkloadError`` that names the key or option to blame, or ``ServerError``.
+  convenience init(
+    recording workload: Workload, seed: UInt64, consumer: @escaping EventRecording.Consumer
+  ) throws {
+    var configuration = Self.configuration(of: workload, seed: seed)
+    let asked: EventPlayer
+    do { asked = try EventPlayer(configuration) } catch { throw workload.explain(error) }
+    configuration.desiredVnodes = asked.heap.allocator.desiredVnodes
+    configuration.recordsEvents = true
+    var roomy = configuration
+    roomy.mapBytes = max(asked.heap.allocator.mapCapacityBytes, Self.recordedMapBytes)
+    let kernel: Kernel
+    if let booted = try? Kernel(roomy) { kernel = booted } else { kernel = try Self.boot(workload, configuration) }
+    kernel.heap.recording?.setConsumer(consumer)
+    try self.init(workload: workload, kernel: kernel, server: Self.experimentServer)
+  }
+
+  /// Map of a recorded kernel, bytes: a quarter of the modelled address space, which leaves the rest to direct maps and other maps.
+  static let recordedMapBytes = 256 << 20
 
   /// Boots a kernel and starts a server on it for real clients: RPCs take no virtual time, the caller moves the clock.
   ///
@@ -38,28 +62,44 @@ public final class EmbeddedServer {
     let seconds = time(nil)
     server.baseTime = Int64(seconds)
     server.bootTime = UInt32(truncatingIfNeeded: seconds)
-    try self.init(workload: workload, rpcNanoseconds: 0, server: server, seed: seed)
+    var configuration = Self.configuration(of: workload, seed: seed)
+    configuration.rpcNanoseconds = 0
+    try self.init(workload: workload, kernel: try Self.boot(workload, configuration), server: server)
   }
 
-  private init(workload: Workload, rpcNanoseconds: UInt64, server: ServerConfiguration, seed: UInt64) throws {
+  private init(workload: Workload, kernel: Kernel, server: ServerConfiguration) throws {
     self.workload = workload
+    var server = server
+    server.leaseSeconds = workload.leaseSeconds
+    service = try NFSService(kernel: kernel, configuration: server)
+    do {
+      try service.withKernel { (kernel) throws(FaultError) in try kernel.inject(workload.faults) }
+    } catch {
+      throw workload.explain(error)
+    }
+  }
+
+  private static var experimentServer: ServerConfiguration {
+    var server = ServerConfiguration()
+    server.maximumRead = transferBytes
+    server.maximumWrite = transferBytes
+    return server
+  }
+
+  /// The kernel that a workload asks for.
+  static func configuration(of workload: Workload, seed: UInt64) -> KernelConfiguration {
     var configuration = KernelConfiguration(model: workload.model)
     configuration.architecture = workload.architecture
     configuration.memoryBytes = workload.memoryBytes
     configuration.mapBytes = workload.mapBytes
     configuration.cpus = workload.cpus
-    configuration.rpcNanoseconds = rpcNanoseconds
+    configuration.rpcNanoseconds = workload.clock.rpc
     configuration.seed = seed
-    var server = server
-    server.leaseSeconds = workload.leaseSeconds
-    do {
-      service = try NFSService(kernel: try Kernel(configuration), configuration: server)
-      try service.withKernel { (kernel) throws(FaultError) in try kernel.inject(workload.faults) }
-    } catch let error as KernelError {
-      throw workload.explain(error)
-    } catch let error as FaultError {
-      throw workload.explain(error)
-    }
+    return configuration
+  }
+
+  private static func boot(_ workload: Workload, _ configuration: KernelConfiguration) throws(WorkloadError) -> Kernel {
+    do { return try Kernel(configuration) } catch { throw workload.explain(error) }
   }
 
   /// Runs `body` behind the server's lock.

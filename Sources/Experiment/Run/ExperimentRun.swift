@@ -45,9 +45,19 @@ public final class ExperimentRun {
   /// Boots the kernel, starts the server and connects the clients.
   ///
   /// - Throws: ``KernelError``, ``ServerError``, or what a client reports.
-  public init(_ plan: RunPlan) throws {
+  public convenience init(_ plan: RunPlan) throws {
+    try self.init(plan, server: try EmbeddedServer(workload: plan.workload, seed: plan.seed))
+  }
+
+  /// A run whose kernel records its allocation events for `consumer`.
+  convenience init(recording plan: RunPlan, consumer: @escaping EventRecording.Consumer) throws {
+    try self.init(
+      plan, server: try EmbeddedServer(recording: plan.workload, seed: plan.seed, consumer: consumer))
+  }
+
+  private init(_ plan: RunPlan, server: EmbeddedServer) throws {
     self.plan = plan
-    server = try EmbeddedServer(workload: plan.workload, seed: plan.seed)
+    self.server = server
     clients = try ClientSet(plan: plan, server: server)
     let variant: ConnectathonOptions.Variant = plan.workload.client.variant == .timed ? .timed : .functional
     runner = ConnectathonRunner(
@@ -140,57 +150,26 @@ public final class ExperimentRun {
       series.finish(sampler.sample(passes: passes, counters: counters))
       let record = RunRecord(
         seed: plan.seed, digest: kernel.heap.digest.hexadecimal, transport: plan.transport.rawValue,
-        workload: .init(name: plan.workload.name, passes: passLimit), kernel: kernelPart(allocator),
-        totals: totals(kernel, counters, wallSeconds), map: Sampler.map(allocator),
-        ledger: Sampler.ledger(allocator.ledger()), panic: panic(kernel))
+        workload: .init(name: plan.workload.name, passes: plan.limit.passes),
+        kernel: RunRecord.Kernel(plan.workload, allocator), totals: totals(kernel, counters, wallSeconds),
+        map: Sampler.map(allocator), ledger: Sampler.ledger(allocator.ledger()), panic: panic(kernel))
       return RunOutcome(
         end: end, record: record, samples: series.samples, vmstat: (allocator.vmstatM(), allocator.vmstatZ()))
     }
   }
 
-  private var passLimit: UInt64? {
-    if case .passes(let count) = plan.limit { count } else { nil }
-  }
-
-  private func kernelPart(_ allocator: any AllocatorModel) -> RunRecord.Kernel {
-    RunRecord.Kernel(
-      model: plan.workload.model, arch: plan.workload.architecture.rawValue, mapBytes: allocator.mapCapacityBytes,
-      memoryBytes: plan.workload.memoryBytes, cpus: plan.workload.cpus)
-  }
-
   private func totals(_ kernel: Kernel, _ counters: ServerCounters, _ wallSeconds: Double) -> RunRecord.Totals {
-    let heap = kernel.heap.counters
-    var totals = RunRecord.Totals()
-    totals.passes = passes
-    totals.rpcs = counters.rpcs
-    for operation in NFSOperation.allCases where counters.count(of: operation) > 0 {
-      totals.nfsOps[operation.name] = counters.count(of: operation)
-    }
+    var totals = RunRecord.Totals(passes: passes, counters: counters, heap: kernel.heap)
     totals.clientRPCs = clients.rpcCounts
-    totals.stateOps = counters.stateOperations
-    totals.mallocCalls = heap.mallocCalls
-    totals.freeCalls = heap.freeCalls
-    totals.zoneAllocs = heap.zoneAllocations
-    totals.zoneFrees = heap.zoneFrees
-    for type in kernel.heap.allocator.mallocTypeStatistics() where type.requests > 0 {
-      totals.mallocCallsByType[type.name] = type.requests
-    }
-    totals.virtualSeconds = Double(kernel.now) / 1e9
+    totals.virtualSeconds = Double(kernel.failedAt ?? kernel.now) / 1e9
     totals.wallSeconds = wallSeconds
     return totals
   }
 
   private func panic(_ kernel: Kernel) -> RunRecord.Panic? {
-    let calls = kernel.heap.counters.mallocCalls + kernel.heap.counters.zoneAllocations
-    func part(_ message: String, _ outcome: String, _ request: Int) -> RunRecord.Panic {
+    kernel.failure.map { failure in
       RunRecord.Panic(
-        message: message, outcome: outcome, pass: passes + 1, call: calls, virtualSeconds: Double(kernel.now) / 1e9,
-        requestBytes: request)
-    }
-    switch kernel.failure {
-    case .panic(let message, let request): return part(message, "panic", request)
-    case .stuck(let reason, let request): return part(reason, "stuck", request)
-    case nil: return nil
+        failure, pass: passes + 1, counters: kernel.heap.counters, nanoseconds: kernel.failedAt ?? kernel.now)
     }
   }
 }

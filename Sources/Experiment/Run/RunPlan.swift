@@ -9,6 +9,11 @@ public enum RunLimit: Equatable, Sendable {
   case untilPanic(maximumPasses: UInt64)
   /// At the end of the pass in which so many virtual nanoseconds are over.
   case duration(nanoseconds: UInt64)
+
+  /// The number of passes that were asked for; nil where something else ends the run.
+  var passes: UInt64? {
+    if case .passes(let count) = self { count } else { nil }
+  }
 }
 
 /// Which way the RPCs of a run go.

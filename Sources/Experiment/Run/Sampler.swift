@@ -18,15 +18,21 @@ struct Sampler {
   ///   - counters: what the server has counted.
   /// - Returns: clocks, map, ledger, malloc types and zones.
   func sample(passes: UInt64, counters: ServerCounters) -> Sample {
-    Sample(
-      clocks: clocks(passes: passes, counters: counters), map: Self.map(kernel.heap.allocator),
-      ledger: Self.ledger(kernel.heap.allocator.ledger()), caches: Self.caches(kernel.heap.allocator))
+    Self.sample(
+      of: kernel.heap.allocator,
+      clocks: Self.clocks(passes: passes, nanoseconds: kernel.now, counters: counters, heap: kernel.heap.counters))
   }
 
-  private func clocks(passes: UInt64, counters: ServerCounters) -> ClockReadings {
-    let heap = kernel.heap.counters
+  /// A sample of an allocator beside clocks that were read elsewhere.
+  static func sample(of allocator: any AllocatorModel, clocks: ClockReadings) -> Sample {
+    Sample(clocks: clocks, map: map(allocator), ledger: ledger(allocator.ledger()), caches: caches(allocator))
+  }
+
+  static func clocks(
+    passes: UInt64, nanoseconds: UInt64, counters: ServerCounters, heap: KernelCounters
+  ) -> ClockReadings {
     var clocks = ClockReadings()
-    clocks.virtualSeconds = Double(kernel.now) / 1e9
+    clocks.virtualSeconds = Double(nanoseconds) / 1e9
     clocks.passes = passes
     clocks.rpcs = counters.rpcs
     clocks.nfsOperations = NFSOperation.allCases.reduce(0) { $0 + counters.count(of: $1) }

@@ -6,6 +6,9 @@ extension DragonFly {
   public static let factSheet = FactSheet(
     systems: "DragonFly BSD of 2005, i386",
     summary: "slab zones owned by one processor each and vm_zone zones, all in kernel_map; remote frees by message",
+    outline: .init(
+      architectures: [.i386], map: "kernel_map",
+      layers: "72 chunk classes in slab zones owned by one CPU, vm_zone", exhaustion: "panic at once"),
     sources: [
       "sys/kern/kern_slaballoc.c rev 1.35 (2005-06)", "sys/kern/kern_slaballoc.c (2003)", "sys/kern/vfs_subr.c",
       "sys/vm/vm_zone.c",

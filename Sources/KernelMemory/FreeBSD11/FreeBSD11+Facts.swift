@@ -9,6 +9,9 @@ extension FreeBSD11 {
   public static let factSheet = FactSheet(
     systems: "FreeBSD 10.x and 11.x, i386 and amd64",
     summary: "malloc(9) over thirteen UMA zones, slabs and per-CPU buckets, over the vmem arena \"kmem arena\"",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "kmem arena (vmem); amd64: one-page slabs in the direct map",
+      layers: "thirteen malloc zones, slabs, two buckets per CPU", exhaustion: "reclaim worker, then sleeps for ever"),
     sources: [
       "FreeBSD HEAD of December 2015: sys/vm/uma_core.c, vm_kern.c, sys/kern/kern_malloc.c, subr_vmem.c",
       "FreeBSD 10.4: sys/vm/uma_core.c, sys/kern/subr_vmem.c",

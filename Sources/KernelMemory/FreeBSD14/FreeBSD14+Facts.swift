@@ -9,6 +9,10 @@ extension FreeBSD14 {
   public static let factSheet = FactSheet(
     systems: "FreeBSD 12.x, 13.x and 14.x, i386 and amd64, one memory domain",
     summary: "malloc(9) over thirteen UMA zones with working-set trimming, over the kernel arena; a soft limit only",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "kernel arena (vmem); amd64: one-page slabs in the direct map",
+      layers: "thirteen malloc zones, slabs, buckets per CPU and domain",
+      exhaustion: "reclaim worker, then sleeps for ever"),
     sources: [
       "FreeBSD HEAD of December 2019: sys/vm/uma_core.c; FreeBSD r326347 (2017); FreeBSD review D22040 (2019)",
       "FreeBSD 12 and later: sys/kern/kern_malloc.c, usr.bin/vmstat/vmstat.c",

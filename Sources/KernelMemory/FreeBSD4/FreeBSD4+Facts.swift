@@ -7,6 +7,9 @@ extension FreeBSD4 {
     systems: "FreeBSD 4.x, i386",
     summary:
       "power-of-two bucket malloc with a limit for each type in kmem_map, vm_zone zones in kernel_map, mbufs in mb_map",
+    outline: .init(
+      architectures: [.i386], map: "kmem_map; zones: kernel_map; mbufs: mb_map",
+      layers: "buckets of powers of two, vm_zone lists, no per-CPU layer", exhaustion: "panic at once"),
     sources: [
       "sys/kern/kern_malloc.c (autumn 2000; the bucket malloc of 4.x in substance)", "sys/vm/vm_zone.c (2001)",
       "sys/vm/vm_kern.c (2002, kmem_malloc)", "4.x sys/i386/include/vmparam.h rev 1.32.2.1",

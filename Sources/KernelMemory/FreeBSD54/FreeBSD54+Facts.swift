@@ -9,6 +9,9 @@ extension FreeBSD54 {
   public static let factSheet = FactSheet(
     systems: "FreeBSD 5.4, i386 and amd64",
     summary: "freebsd-6 with malloc statistics in the types, HighUse as a number, and the texts of the sysctls",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "kmem_map; amd64: one-page slabs in the direct map",
+      layers: "nine malloc zones, slabs, two buckets per CPU", exhaustion: "panic at once"),
     sources: [
       "FreeBSD sys/kern/kern_malloc.c of 2005 (malloc over UMA, statistics under a mutex per type)",
       "FreeBSD HEAD of early 2006: sys/vm/uma_core.c 1.136, uma_int.h, vm_kern.c, sys/kern/subr_param.c, vfs_subr.c",

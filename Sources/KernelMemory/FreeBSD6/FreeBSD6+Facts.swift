@@ -9,6 +9,9 @@ extension FreeBSD6 {
   public static let factSheet = FactSheet(
     systems: "FreeBSD 6.0 to 6.2, i386 and amd64",
     summary: "malloc(9) over nine UMA zones, slabs and per-CPU buckets, on i386 all of it in kmem_map",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "kmem_map; amd64: one-page slabs in the direct map",
+      layers: "nine malloc zones, slabs, two buckets per CPU", exhaustion: "panic at once"),
     sources: [
       "FreeBSD HEAD of early 2006: sys/vm/uma_core.c 1.136, uma_int.h, vm_kern.c, sys/kern/kern_malloc.c 1.153",
       "FreeBSD HEAD of early 2006: sys/kern/subr_param.c, kern_mbuf.c, vfs_subr.c, usr.bin/vmstat/vmstat.c",

@@ -9,6 +9,9 @@ extension FreeBSD7 {
   public static let factSheet = FactSheet(
     systems: "FreeBSD 7.0 and 7.x, i386 and amd64",
     summary: "freebsd-6 with one reclaim and one retry before the panic of a full kmem_map",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "kmem_map; amd64: one-page slabs in the direct map",
+      layers: "nine malloc zones, slabs, two buckets per CPU", exhaustion: "reclaim, one retry, panic"),
     sources: [
       "FreeBSD sys/vm/vm_kern.c of August 2007 (kmem_malloc)",
       "FreeBSD HEAD of early 2006: sys/vm/uma_core.c 1.136, uma_int.h, sys/kern/kern_malloc.c 1.153",

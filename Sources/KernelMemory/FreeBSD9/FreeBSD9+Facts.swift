@@ -9,6 +9,9 @@ extension FreeBSD9 {
   public static let factSheet = FactSheet(
     systems: "FreeBSD 8.x and 9.x, i386 and amd64",
     summary: "UMA over kmem_map with eight rounds of reclaim and growing sleeps before the panic of a full map",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "kmem_map; amd64: one-page slabs in the direct map",
+      layers: "nine malloc zones, slabs, two buckets per CPU", exhaustion: "eight reclaims with 9 s of sleeps, panic"),
     sources: [
       "FreeBSD 9 sys/vm/vm_kern.c (kmem_malloc), uma_core.c, uma_int.h, sys/kern/vfs_subr.c",
       "FreeBSD 9 sys/i386/include/vmparam.h, sys/amd64/include/vmparam.h, usr.bin/vmstat/vmstat.c",

@@ -6,6 +6,10 @@ extension Illumos {
   public static let factSheet = FactSheet(
     systems: "illumos, and Solaris 8 to 10 in substance; x86 of 64 and 32 bits",
     summary: "kmem size caches and object caches: magazines for each processor, a depot, slabs; one heap",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "one heap",
+      layers: "29 size caches, slabs, depot, two magazines per CPU",
+      exhaustion: "reap, then sleeps and tries again every 15 s"),
     sources: [
       "usr/src/uts/common/os/kmem.c (all of the slab, magazine, depot, update and reap layers)",
       "Solaris modular debugger guide (::kmastat)",

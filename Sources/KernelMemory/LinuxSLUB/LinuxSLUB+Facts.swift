@@ -6,6 +6,9 @@ extension LinuxSLUB {
   public static let factSheet = FactSheet(
     systems: "Linux 6.8 to 6.17 (SLUB before sheaves), x86_64; i386 with sizes of older kernels",
     summary: "kmalloc caches and object caches of SLUB over the buddy system; no map, no limit but memory",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "none: the page allocator",
+      layers: "kmalloc caches, slabs, a slab and a partial list per CPU", exhaustion: "reclaim, OOM killer, panic"),
     sources: [
       "mm/slub.c of 6.8 (slab_alloc, get_partial_node, __slab_free, put_cpu_partial, __put_partials, deactivate_slab)",
       "mm/slab_common.c, mm/page_alloc.c, mm/oom_kill.c",

@@ -34,19 +34,42 @@ public struct FactSheet: Sendable {
     }
   }
 
+  /// A model in a few words, for a table of models.
+  public struct Outline: Sendable {
+    /// The architectures that the model boots on.
+    public let architectures: [Architecture]
+    /// The map or arena that its mallocs and zones take address space from.
+    public let map: String
+    /// What lies between a caller and the map: size classes, slabs, per-CPU layer.
+    public let layers: String
+    /// What a full map does to a caller that may wait.
+    public let exhaustion: String
+
+    /// Puts an outline together.
+    public init(architectures: [Architecture], map: String, layers: String, exhaustion: String) {
+      self.architectures = architectures
+      self.map = map
+      self.layers = layers
+      self.exhaustion = exhaustion
+    }
+  }
+
   /// One line: the systems that the model stands for.
   public let systems: String
   /// One line: how it allocates.
   public let summary: String
+  /// The model in a few words.
+  public let outline: Outline
   /// Files and messages that the facts were read in.
   public let sources: [String]
   /// The facts.
   public let facts: [Fact]
 
   /// Puts a sheet together.
-  public init(systems: String, summary: String, sources: [String], facts: [Fact]) {
+  public init(systems: String, summary: String, outline: Outline, sources: [String], facts: [Fact]) {
     self.systems = systems
     self.summary = summary
+    self.outline = outline
     self.sources = sources
     self.facts = facts
   }

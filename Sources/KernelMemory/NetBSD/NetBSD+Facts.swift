@@ -6,6 +6,10 @@ extension NetBSD {
   public static let factSheet = FactSheet(
     systems: "NetBSD 5.0 to 5.2, i386 (before kmem_map became a vmem arena in 6)",
     summary: "power-of-two bucket malloc, pool(9) and per-CPU pool_cache groups, all in kmem_map",
+    outline: .init(
+      architectures: [.i386], map: "kmem_map for malloc and pools",
+      layers: "buckets of powers of two, pools, groups of 14 per CPU",
+      exhaustion: "malloc: panic at once; pools: drain, then sleep"),
     sources: [
       "sys/kern/kern_malloc.c 1.127 (2009-09, taken for 5)", "sys/kern/subr_pool.c 1.142 (2007-12), group paths of 6",
       "sys/sys/pool.h",

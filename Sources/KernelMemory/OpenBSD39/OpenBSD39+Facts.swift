@@ -6,6 +6,9 @@ extension OpenBSD39 {
   public static let factSheet = FactSheet(
     systems: "OpenBSD 3.9 and 4.0, i386 and amd64",
     summary: "power-of-two bucket malloc with a limit for each type in kmem_map, pool(9) for all else outside of it",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "kmem_map for malloc; pools: page cache, amd64 direct map",
+      layers: "buckets of powers of two, pools, no per-CPU layer", exhaustion: "panic at once"),
     sources: [
       "sys/kern/kern_malloc.c (4.3/4.4, the algorithm taken for 3.9)",
       "sys/kern/subr_pool.c (1.53 of 2007-05, the style of 3.6 to 4.0)",

@@ -6,6 +6,9 @@ extension XNU {
   public static let factSheet = FactSheet(
     systems: "XNU of OS X 10.11 and 10.12, amd64 and its 32-bit layout, in a 32-bit address window",
     summary: "zalloc zones and kalloc over zones in zone_map; pages return in zone_gc() alone",
+    outline: .init(
+      architectures: [.i386, .amd64], map: "zone_map; large: kalloc_map, kernel_map",
+      layers: "kalloc zones, zalloc zones, no per-CPU layer", exhaustion: "retry, zone_gc(), panic"),
     sources: [
       "osfmk/kern/zalloc.c (several versions; 10.11)", "osfmk/kern/kalloc.c", "osfmk/vm/vm_init.c, vm_param.h",
       "bsd/kern/kern_malloc.c",

@@ -75,6 +75,7 @@ extension Kernel {
   public func endRPC(connection: inout ConnectionBuffers) {
     mbufs.freeChain(connection.request)
     connection.request = .null
+    heap.recording?.safePoint()
     if pages.pagesNeeded { runPageDaemon() }
     passSleep()
     advance(to: clock.now &+ configuration.rpcNanoseconds)

@@ -88,6 +88,7 @@ public final class VFSModel {
     } else if difference < 0 {
       pages.give(-difference)
     }
+    if difference != 0 { heap.recording?.cachedPages(difference) }
     tables.pointee.cachedPages[file] = Int32(truncatingIfNeeded: count)
   }
 
@@ -96,10 +97,7 @@ public final class VFSModel {
     var file = tables.pointee.oldest
     while file >= 0, pages.free < target {
       let index = Int(file)
-      if tables.pointee.cachedPages[index] > 0 {
-        pages.give(Int(tables.pointee.cachedPages[index]))
-        tables.pointee.cachedPages[index] = 0
-      }
+      uncache(index)
       file = tables.pointee.newer[index]
     }
   }
@@ -109,6 +107,15 @@ public final class VFSModel {
 
   /// Gives a path buffer back.
   public func freePathBuffer(_ address: KernelAddress) { heap.free(.pathBuffer, address) }
+
+  /// Gives back the pages of a file's data.
+  private func uncache(_ file: Int) {
+    let count = Int(tables.pointee.cachedPages[file])
+    guard count > 0 else { return }
+    pages.give(count)
+    heap.recording?.cachedPages(-count)
+    tables.pointee.cachedPages[file] = 0
+  }
 
   private func recycleOldest() {
     var file = tables.pointee.oldest
@@ -124,10 +131,7 @@ public final class VFSModel {
 
   private func reclaim(_ file: Int) {
     tables.pointee.names.purge(file: file, heap: heap)
-    if tables.pointee.cachedPages[file] > 0 {
-      pages.give(Int(tables.pointee.cachedPages[file]))
-      tables.pointee.cachedPages[file] = 0
-    }
+    uncache(file)
     heap.free(.vmObject, address(tables.pointee.object[file]))
     heap.free(.dinode, address(tables.pointee.dinode[file]))
     heap.free(.inode, address(tables.pointee.inode[file]))

@@ -1,0 +1,128 @@
+// This source file is part of the nfschurn project.
+// SPDX-License-Identifier: BSD-2-Clause
+
+import KernelMemory
+
+/// An allocator model that plays the events of a recorded kernel, up to the end of the trace or its own.
+///
+/// Each request goes to the zone, pool or malloc type from which this model takes such an object. The model has physical pages of its own, shared with
+/// the page cache of the trace, and a page daemon that runs where its own pages are short. A request that got nothing is not asked for again, and its
+/// free does nothing.
+public final class EventPlayer {
+  /// The model under its counts and its digest.
+  public let heap: KernelHeap
+  /// Passes that were played to their end.
+  public private(set) var passes: UInt64 = 0
+  /// RPCs that were played to their end.
+  public private(set) var rpcs: UInt64 = 0
+  /// Virtual nanoseconds at the last event.
+  public private(set) var now: UInt64 = 0
+
+  private let pages: PhysicalPages
+  private var cachedPages = 0
+  private var types: [MallocType] = []
+  private var addresses = GrowingColumn<UInt64>(filler: 0)
+
+  /// Boots a model.
+  ///
+  /// - Throws: ``KernelError`` for an unknown model, or a configuration that the model refuses.
+  public init(_ configuration: KernelConfiguration) throws(KernelError) {
+    var configuration = configuration
+    configuration.addressesOnly = true
+    configuration.recordsEvents = false
+    pages = PhysicalPages(totalPages: PhysicalPages.managedPages(ofMemory: configuration.memoryBytes))
+    heap = try KernelHeap(configuration, pages: pages)
+    pages.pageDaemon = { [unowned self] in dropCachedPages() }
+  }
+
+  deinit { addresses.deallocate() }
+
+  /// What the model died of, nil while it lives.
+  public var failure: KernelFailure? { heap.failure }
+
+  /// Calls that returned, and frees: malloc, free, zone allocations and zone frees.
+  public var calls: UInt64 {
+    let counters = heap.counters
+    return counters.mallocCalls + counters.freeCalls + counters.zoneAllocations + counters.zoneFrees
+  }
+
+  /// Plays events, and stops behind the one that ends the model.
+  ///
+  /// - Parameters:
+  ///   - events: the next slice of the trace.
+  ///   - typeNames: names of the malloc types of the trace so far.
+  public func play(_ events: UnsafeBufferPointer<HeapEvent>, typeNames: [String]) {
+    guard failure == nil else { return }
+    for event in events {
+      play(event, typeNames)
+      guard failure == nil else { return }
+    }
+  }
+
+  @inline(__always)
+  private func play(_ event: HeapEvent, _ typeNames: [String]) {
+    let number = Int(event.number)
+    switch event.kind {
+    case .type: types.append(heap.mallocType(typeNames[number]))
+    case .malloc: put(heap.malloc(Int(event.value), types[number], .wait), event)
+    case .mallocNoWait: put(heap.malloc(Int(event.value), types[number], .noWait), event)
+    case .free, .forgottenFree:
+      let address = take(event)
+      if address != .null { heap.give(address, types[number], forgotten: event.kind == .forgottenFree) }
+    case .object: put(heap.allocate(Self.objects[number], .wait), event)
+    case .objectNoWait: put(heap.allocate(Self.objects[number], .noWait), event)
+    case .objectFree, .forgottenObject:
+      heap.play(free: Self.objects[number], take(event), forgotten: event.kind == .forgottenObject)
+    case .name: put(heap.allocateNameEntry(length: number), event)
+    case .nameFree, .forgottenName:
+      heap.play(freeName: number, take(event), forgotten: event.kind == .forgottenName)
+    case .processor: heap.select(cpu: number)
+    case .time:
+      now = UInt64(event.slot) << 32 | UInt64(event.value)
+      heap.advance(to: now)
+    case .safePoint:
+      rpcs &+= 1
+      if pages.pagesNeeded { runPageDaemon() }
+    case .cachedPages: cache(Int(Int32(bitPattern: event.value)))
+    case .lose: heap.losePages(Int(event.value))
+    case .pass: passes &+= 1
+    }
+  }
+
+  private static let objects = KernelObject.allCases
+
+  @inline(__always)
+  private func put(_ address: KernelAddress, _ event: HeapEvent) {
+    let slot = Int(event.slot)
+    addresses.reach(slot)
+    addresses[slot] = address.rawValue
+  }
+
+  @inline(__always)
+  private func take(_ event: HeapEvent) -> KernelAddress { KernelAddress(rawValue: addresses[Int(event.slot)]) }
+
+  private func cache(_ difference: Int) {
+    if difference > 0 {
+      if pages.take(difference) { cachedPages += difference }
+    } else {
+      // What this model's page daemon dropped before is gone already.
+      let given = min(-difference, cachedPages)
+      pages.give(given)
+      cachedPages -= given
+    }
+  }
+
+  /// One scan of the page daemon, as ``Kernel`` makes it: the allocator reclaims, then the page cache gives pages up.
+  private func runPageDaemon() {
+    heap.state.pointee.counters.pageDaemonScans &+= 1
+    heap.allocator.reclaim()
+    dropCachedPages()
+    pages.scanFinished()
+  }
+
+  private func dropCachedPages() {
+    let dropped = min(max(pages.freeTarget - pages.free, 0), cachedPages)
+    pages.give(dropped)
+    cachedPages -= dropped
+  }
+}
