@@ -13,6 +13,7 @@ public enum SingleRunVerdict {
   /// - Parameters:
   ///   - samples: what was recorded.
   ///   - view: the statistics that the verdict may read; the others are taken out of the samples first.
+  /// - Returns: the verdict, with the name of the view.
   public static func decide(_ samples: [Sample], view: StatisticsView = .ledger) -> VerdictReport {
     let samples = samples.map(view.restrict)
     let table = CorrelationTable(samples: samples)

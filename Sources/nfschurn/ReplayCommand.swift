@@ -76,7 +76,8 @@ struct ReplayCommand: ParsableCommand {
       throw .badInput("--model \(model): a recording of a Linux kernel is played on \(LinuxSLUB.identifier) alone")
     }
     let refused = [
-      ("--arch", kernel.arch), ("--map", kernel.map), ("--memory", kernel.memory), ("--cpus", kernel.cpus),
+      ("--arch", kernel.machine.arch), ("--map", kernel.machine.map), ("--memory", kernel.machine.memory),
+      ("--cpus", kernel.machine.cpus),
       ("--zone", zone.first), ("--vmstat", vmstat ? "" : nil),
     ]
     for (option, value) in refused where value != nil {

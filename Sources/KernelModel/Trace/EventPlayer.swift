@@ -12,16 +12,25 @@ public final class EventPlayer {
   /// The model under its counts and its digest.
   public let heap: KernelHeap
   /// Passes that were played to their end.
-  public private(set) var passes: UInt64 = 0
+  public var passes: UInt64 { state.pointee.passes }
   /// RPCs that were played to their end.
-  public private(set) var rpcs: UInt64 = 0
+  public var rpcs: UInt64 { state.pointee.rpcs }
   /// Virtual nanoseconds at the last event.
-  public private(set) var now: UInt64 = 0
+  public var now: UInt64 { state.pointee.now }
+
+  /// What changes with the events, behind one pointer: the hot path then has no checks of exclusive access.
+  private struct State {
+    var passes: UInt64 = 0
+    var rpcs: UInt64 = 0
+    var now: UInt64 = 0
+    var cachedPages = 0
+    var typeCount = 0
+    var types = GrowingColumn<Int>(filler: 0, capacity: 64)
+    var addresses = GrowingColumn<UInt64>(filler: 0)
+  }
 
   private let pages: PhysicalPages
-  private var cachedPages = 0
-  private var types: [MallocType] = []
-  private var addresses = GrowingColumn<UInt64>(filler: 0)
+  private let state: UnsafeMutablePointer<State>
 
   /// Boots a model.
   ///
@@ -32,10 +41,16 @@ public final class EventPlayer {
     configuration.recordsEvents = false
     pages = PhysicalPages(totalPages: PhysicalPages.managedPages(ofMemory: configuration.memoryBytes))
     heap = try KernelHeap(configuration, pages: pages)
+    state = .allocate(capacity: 1)
+    state.initialize(to: State())
     pages.pageDaemon = { [unowned self] in dropCachedPages() }
   }
 
-  deinit { addresses.deallocate() }
+  deinit {
+    state.pointee.types.deallocate()
+    state.pointee.addresses.deallocate()
+    state.deinitialize(count: 1).deallocate()
+  }
 
   /// What the model died of, nil while it lives.
   public var failure: KernelFailure? { heap.failure }
@@ -53,9 +68,11 @@ public final class EventPlayer {
   ///   - typeNames: names of the malloc types of the trace so far.
   public func play(_ events: UnsafeBufferPointer<HeapEvent>, typeNames: [String]) {
     guard failure == nil else { return }
+    let heapState = heap.state
     for event in events {
       play(event, typeNames)
-      guard failure == nil else { return }
+      // Set where a request got nothing, time went on or address space was lost: asking the model for its failure at every event costs more.
+      guard !heapState.pointee.hasFailed else { return }
     }
   }
 
@@ -63,52 +80,65 @@ public final class EventPlayer {
   private func play(_ event: HeapEvent, _ typeNames: [String]) {
     let number = Int(event.number)
     switch event.kind {
-    case .type: types.append(heap.mallocType(typeNames[number]))
-    case .malloc: put(heap.malloc(Int(event.value), types[number], .wait), event)
-    case .mallocNoWait: put(heap.malloc(Int(event.value), types[number], .noWait), event)
+    case .type: register(typeNames[number])
+    case .malloc: put(heap.malloc(Int(event.value), type(number), .wait), event)
+    case .mallocNoWait: put(heap.malloc(Int(event.value), type(number), .noWait), event)
     case .free, .forgottenFree:
       let address = take(event)
-      if address != .null { heap.give(address, types[number], forgotten: event.kind == .forgottenFree) }
-    case .object: put(heap.allocate(Self.objects[number], .wait), event)
-    case .objectNoWait: put(heap.allocate(Self.objects[number], .noWait), event)
+      if address != .null { heap.give(address, type(number), forgotten: event.kind == .forgottenFree) }
+    case .object: put(heap.allocate(object(number), .wait), event)
+    case .objectNoWait: put(heap.allocate(object(number), .noWait), event)
     case .objectFree, .forgottenObject:
-      heap.play(free: Self.objects[number], take(event), forgotten: event.kind == .forgottenObject)
+      heap.play(free: object(number), take(event), forgotten: event.kind == .forgottenObject)
     case .name: put(heap.allocateNameEntry(length: number), event)
     case .nameFree, .forgottenName:
       heap.play(freeName: number, take(event), forgotten: event.kind == .forgottenName)
     case .processor: heap.select(cpu: number)
     case .time:
-      now = UInt64(event.slot) << 32 | UInt64(event.value)
+      state.pointee.now = UInt64(event.slot) << 32 | UInt64(event.value)
       heap.advance(to: now)
     case .safePoint:
-      rpcs &+= 1
+      state.pointee.rpcs &+= 1
       if pages.pagesNeeded { runPageDaemon() }
     case .cachedPages: cache(Int(Int32(bitPattern: event.value)))
     case .lose: heap.losePages(Int(event.value))
-    case .pass: passes &+= 1
+    case .pass: state.pointee.passes &+= 1
     }
   }
 
-  private static let objects = KernelObject.allCases
+  /// Raw values of an event come from the recording, which took them from an object.
+  @inline(__always)
+  private func object(_ number: Int) -> KernelObject { KernelObject(rawValue: number) ?? .vnode }
+
+  @inline(__always)
+  private func type(_ number: Int) -> MallocType { MallocType(index: state.pointee.types[number]) }
+
+  private func register(_ name: String) {
+    state.pointee.types.reach(state.pointee.typeCount)
+    state.pointee.types[state.pointee.typeCount] = heap.mallocType(name).index
+    state.pointee.typeCount &+= 1
+  }
 
   @inline(__always)
   private func put(_ address: KernelAddress, _ event: HeapEvent) {
     let slot = Int(event.slot)
-    addresses.reach(slot)
-    addresses[slot] = address.rawValue
+    state.pointee.addresses.reach(slot)
+    state.pointee.addresses[slot] = address.rawValue
   }
 
   @inline(__always)
-  private func take(_ event: HeapEvent) -> KernelAddress { KernelAddress(rawValue: addresses[Int(event.slot)]) }
+  private func take(_ event: HeapEvent) -> KernelAddress {
+    KernelAddress(rawValue: state.pointee.addresses[Int(event.slot)])
+  }
 
   private func cache(_ difference: Int) {
     if difference > 0 {
-      if pages.take(difference) { cachedPages += difference }
+      if pages.take(difference) { state.pointee.cachedPages += difference }
     } else {
       // What this model's page daemon dropped before is gone already.
-      let given = min(-difference, cachedPages)
+      let given = min(-difference, state.pointee.cachedPages)
       pages.give(given)
-      cachedPages -= given
+      state.pointee.cachedPages -= given
     }
   }
 
@@ -121,8 +151,8 @@ public final class EventPlayer {
   }
 
   private func dropCachedPages() {
-    let dropped = min(max(pages.freeTarget - pages.free, 0), cachedPages)
+    let dropped = min(max(pages.freeTarget - pages.free, 0), state.pointee.cachedPages)
     pages.give(dropped)
-    cachedPages -= dropped
+    state.pointee.cachedPages -= dropped
   }
 }

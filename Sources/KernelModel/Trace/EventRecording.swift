@@ -22,14 +22,14 @@ public final class EventRecording {
     var newSlot: UInt32 = 0
     var freeSlots = GrowingColumn<UInt32>(filler: 0)
     var freeSlotCount = 0
+    /// The recorded number of every malloc type of the recorded allocator, by its index there; −1 where it was never registered by name.
+    var numbers = GrowingColumn<Int>(filler: -1, capacity: 64)
   }
 
   private let events: UnsafeMutablePointer<HeapEvent>
   private let state: UnsafeMutablePointer<State>
   private let slots: SlotTable
   private var consumer: Consumer?
-  /// The recorded number of every malloc type of the recorded allocator, by its index there; −1 where it was never registered by name.
-  private var numbers: [Int] = []
   /// Names of the malloc types, in the order of their registration.
   private var typeNames: [String] = []
 
@@ -42,6 +42,7 @@ public final class EventRecording {
 
   deinit {
     state.pointee.freeSlots.deallocate()
+    state.pointee.numbers.deallocate()
     state.deinitialize(count: 1).deallocate()
     events.deallocate()
   }
@@ -70,9 +71,9 @@ public final class EventRecording {
 
   /// A malloc type was registered, or found registered.
   func register(_ type: MallocType, named name: String) {
-    while numbers.count <= type.index { numbers.append(-1) }
-    guard numbers[type.index] < 0 else { return }
-    numbers[type.index] = typeNames.count
+    state.pointee.numbers.reach(type.index)
+    guard state.pointee.numbers[type.index] < 0 else { return }
+    state.pointee.numbers[type.index] = typeNames.count
     typeNames.append(name)
     append(HeapEvent(.type, number: typeNames.count - 1))
   }
@@ -81,7 +82,7 @@ public final class EventRecording {
   func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy, at address: KernelAddress) {
     append(
       HeapEvent(
-        wait == .wait ? .malloc : .mallocNoWait, number: numbers[type.index], slot: newSlot(at: address),
+        wait == .wait ? .malloc : .mallocNoWait, number: state.pointee.numbers[type.index], slot: newSlot(at: address),
         value: UInt32(truncatingIfNeeded: size)))
   }
 
@@ -89,7 +90,7 @@ public final class EventRecording {
   func free(_ address: KernelAddress, _ type: MallocType, forgotten: Bool) {
     append(
       HeapEvent(
-        forgotten ? .forgottenFree : .free, number: numbers[type.index], slot: endedSlot(at: address)))
+        forgotten ? .forgottenFree : .free, number: state.pointee.numbers[type.index], slot: endedSlot(at: address)))
   }
 
   /// A kernel object or, where `kind` is ``HeapEvent/Kind/name``, a name-cache entry was taken.
