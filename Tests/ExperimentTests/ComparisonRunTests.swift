@@ -74,7 +74,7 @@ private func live(_ plan: RunPlan) throws -> RunRecord {
       {
         $0.mapBytes = 2 << 20
         $0.faults = [.leakZone(zone: "NAMEI", every: 2)]
-      }, limit: .untilPanic(maximumPasses: 100_000))
+      }, limit: .untilPanic(maximumPasses: 40))
     let outcome = try compare(leaking, ["freebsd-7", "freebsd-6"])
     #expect(outcome.rows.allSatisfy { $0.record.panic != nil } && !outcome.wasInterrupted)
     #expect(outcome.trace.passes < 10)
