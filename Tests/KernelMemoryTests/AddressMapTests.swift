@@ -6,7 +6,7 @@ import Testing
 @testable import KernelMemory
 
 /// xorshift64*: the tests' own source of numbers, so that a seed names a sequence for ever.
-struct TestRandom {
+struct TestRandom: RandomNumberGenerator {
   private var state: UInt64
 
   init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }

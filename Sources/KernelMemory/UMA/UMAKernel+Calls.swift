@@ -16,8 +16,14 @@ extension UMAKernel {
     }
     guard UInt(bitPattern: size) <= UInt(UMA.largestMallocZone) else { return allocateLong(size, type, wait) }
     let sizeClass = Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
-    let item = UMA.take(state.pointee.mallocCaches + sizeClass)
-    guard item != 0 else { return allocateLong(size, type, wait) }
+    // UMA.take, written out: an item is never 0, but the compiler cannot know.
+    let cache = state.pointee.mallocCaches + sizeClass
+    guard let bucket = cache.pointee.alloc else { return allocateLong(size, type, wait) }
+    let left = bucket.pointee.count &- 1
+    guard left >= 0 else { return allocateLong(size, type, wait) }
+    bucket.pointee.count = left
+    cache.pointee.allocations &+= 1
+    let item = bucket.items[Int(truncatingIfNeeded: UInt32(bitPattern: left))]
     UMA.countMalloc(state, size, sizeClass, type.index, item)
     return KernelAddress(rawValue: Self.baseAddress &+ UInt64(item))
   }
