@@ -30,20 +30,24 @@ public final class FreeBSD11: VMemUMAKernel, AllocatorModel {
   /// malloc(9): one of the zones up to 65536 bytes (4096 on machines with at most 128 MB), whole pages above.
   @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    uma.malloc(size, type, wait)
+    allocate(size, type, wait)
   }
 
   /// free(9); the null address is nothing to free.
   @inline(__always)
-  public func free(_ address: KernelAddress, _ type: MallocType) { uma.free(address, type) }
+  public func free(_ address: KernelAddress, _ type: MallocType) { release(address, type) }
 
   /// uma_zalloc(9).
   @inline(__always)
-  public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress { uma.zoneAlloc(zone, wait) }
+  public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress { allocateItem(zone, wait) }
 
   /// uma_zfree(9); the null address is nothing to free.
   @inline(__always)
-  public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { uma.zoneFree(zone, address) }
+  public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
+
+  /// The line of memory that ``free(_:_:)`` of this address will read first.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) { prefetchRelease(address) }
 
   /// Size of the arena, bytes.
   public var mapCapacityBytes: Int { uma.arena.size * kernelPageSize }

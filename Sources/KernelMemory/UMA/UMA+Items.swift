@@ -20,11 +20,7 @@ extension UMA {
   /// - Returns: false where the bucket has no room.
   @inline(__always)
   static func give(_ cache: UnsafeMutablePointer<UMACache>, _ item: UMAOffset) -> Bool {
-    guard let bucket = cache.pointee.free else { return false }
-    let count = bucket.pointee.count
-    guard count < bucket.pointee.entries else { return false }
-    bucket.items[Int(truncatingIfNeeded: UInt32(bitPattern: count))] = item
-    bucket.pointee.count = count &+ 1
+    guard let bucket = cache.pointee.free, bucket.put(item) else { return false }
     cache.pointee.frees &+= 1
     return true
   }

@@ -15,6 +15,7 @@ struct UMABucketPool {
     let record = free ?? grow()
     free = record.pointee.next
     record.pointee.next = nil
+    record.pointee.previous = nil
     record.pointee.offset = offset
     record.pointee.count = 0
     return record
@@ -31,17 +32,18 @@ struct UMABucketPool {
   }
 
   private mutating func grow() -> UnsafeMutablePointer<UMABucket> {
-    let bytes = MemoryLayout<UMABucket>.stride + entries * MemoryLayout<UMAOffset>.stride
+    let alignment = MemoryLayout<UMABucket>.alignment
+    let unrounded = MemoryLayout<UMABucket>.stride + entries * MemoryLayout<UMAOffset>.stride
+    let bytes = (unrounded + alignment - 1) / alignment * alignment
     let count = 32
-    let chunk = UnsafeMutableRawPointer.allocate(
-      byteCount: bytes * count, alignment: MemoryLayout<UMABucket>.alignment)
+    let chunk = UnsafeMutableRawPointer.allocate(byteCount: bytes * count, alignment: alignment)
     chunks.append(chunk)
     var next: UnsafeMutablePointer<UMABucket>?
     var first = chunk.bindMemory(to: UMABucket.self, capacity: 1)
     for index in stride(from: count - 1, through: 0, by: -1) {
       let record = (chunk + index * bytes).bindMemory(to: UMABucket.self, capacity: 1)
-      record.initialize(to: UMABucket(next: next, offset: 0, count: 0, entries: Int32(entries)))
-      (record.items).initialize(repeating: 0, count: entries)
+      record.initialize(to: UMABucket(next: next, previous: nil, offset: 0, count: 0, entries: Int32(entries)))
+      record.items.initialize(repeating: 0, count: entries)
       next = record
       first = record
     }

@@ -43,6 +43,8 @@ struct UMASlab {
 struct UMABucket {
   /// The next bucket on the zone's list, or in the pool of records.
   var next: UnsafeMutablePointer<UMABucket>?
+  /// The one before it on a list that both ends are taken from (10.x and later).
+  var previous: UnsafeMutablePointer<UMABucket>?
   /// The item of a bucket zone that the kernel keeps this bucket in.
   var offset: UMAOffset
   var count: Int32
@@ -54,6 +56,18 @@ extension UnsafeMutablePointer where Pointee == UMABucket {
   @inline(__always)
   var items: UnsafeMutablePointer<UMAOffset> {
     UnsafeMutableRawPointer(self + 1).assumingMemoryBound(to: UMAOffset.self)
+  }
+
+  /// An item behind those that are there.
+  ///
+  /// - Returns: false where there is no room.
+  @inline(__always)
+  func put(_ item: UMAOffset) -> Bool {
+    let count = pointee.count
+    guard count < pointee.entries else { return false }
+    items[Int(truncatingIfNeeded: UInt32(bitPattern: count))] = item
+    pointee.count = count &+ 1
+    return true
   }
 }
 

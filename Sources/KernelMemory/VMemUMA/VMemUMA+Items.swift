@@ -2,37 +2,35 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 extension VMemUMA {
+  /// The short path of uma_zfree: an item into the processor's alloc bucket, which is warm, else into its free bucket.
+  ///
+  /// - Returns: false where neither has room.
+  @inline(__always)
+  static func give(_ cache: UnsafeMutablePointer<Cache>, _ item: Offset) -> Bool {
+    guard let alloc = cache.pointee.alloc, alloc.put(item) else {
+      guard let free = cache.pointee.free, free.put(item) else { return false }
+      cache.pointee.frees &+= 1
+      return true
+    }
+    cache.pointee.frees &+= 1
+    return true
+  }
+
   /// uma_zalloc: an item from the processor's cache, and else from the zone.
   ///
   /// - Returns: its offset, 0 where there is nothing to give or the kernel ended.
   @inline(__always)
   func zalloc(_ zone: Int, _ wait: WaitPolicy) -> Offset {
-    let cache = caches + (state.pointee.cacheBase &+ zone)
-    if let bucket = cache.pointee.alloc {
-      let count = bucket.pointee.count &- 1
-      if count >= 0 {
-        bucket.pointee.count = count
-        cache.pointee.allocations &+= 1
-        return bucket.items[Int(count)]
-      }
-    }
-    return zallocMiss(zone, wait)
+    let item = UMA.take(state.pointee.caches + zone)
+    return item != 0 ? item : zallocMiss(zone, wait)
   }
 
-  /// uma_zfree: an item into the processor's alloc bucket, which is warm, else into its free bucket, else into the zone.
+  /// uma_zfree: an item into the processor's cache, and else into the zone; a zone at its limit takes it itself.
   @inline(__always)
   func zfree(_ zone: Int, _ item: Offset) {
-    let cache = caches + (state.pointee.cacheBase &+ zone)
-    if let bucket = cache.pointee.alloc, !kegs[zone].isFull {
-      let count = bucket.pointee.count
-      if count < bucket.pointee.entries {
-        bucket.items[Int(count)] = item
-        bucket.pointee.count = count &+ 1
-        cache.pointee.frees &+= 1
-        return
-      }
+    if kegs[zone].isFull || !Self.give(state.pointee.caches + zone, item) {
+      zfreeSlow(zone, item, inBucketZone: false)
     }
-    zfreeSlow(zone, item, inBucketZone: false)
   }
 
   /// A call from outside that the first bucket cannot serve: the reclaim worker had its turn before.
@@ -49,7 +47,7 @@ extension VMemUMA {
   /// - Returns: its offset, 0 where there is nothing to give or the kernel ended.
   func zallocSlow(_ index: Int, _ wait: WaitPolicy, inBucketZone: Bool) -> Offset {
     let zone = zones + index
-    let cache = caches + (state.pointee.cacheBase &+ index)
+    let cache = state.pointee.caches + index
     while true {
       if let bucket = cache.pointee.alloc, bucket.pointee.count > 0 {
         bucket.pointee.count &-= 1
@@ -90,14 +88,9 @@ extension VMemUMA {
   /// uma_zfree_arg: put the full free bucket on the zone's list and go on with an empty one, or free to the slab.
   func zfreeSlow(_ index: Int, _ item: Offset, inBucketZone: Bool) {
     let zone = zones + index
-    let cache = caches + (state.pointee.cacheBase &+ index)
+    let cache = state.pointee.caches + index
     while !kegs[index].isFull {
-      if let bucket = Self.withRoom(cache) {
-        bucket.items[Int(bucket.pointee.count)] = item
-        bucket.pointee.count &+= 1
-        cache.pointee.frees &+= 1
-        return
-      }
+      if Self.give(cache, item) { return }
       guard zone.pointee.bucketSize != 0, !state.pointee.bucketsDisabled else { break }
       let contended = isLockContended()
       if let full = cache.pointee.free {
@@ -113,14 +106,6 @@ extension VMemUMA {
       }
     }
     freeToSlab(index, item)
-  }
-
-  /// The bucket of a cache that takes a freed item.
-  @inline(__always)
-  private static func withRoom(_ cache: UnsafeMutablePointer<Cache>) -> UnsafeMutablePointer<Bucket>? {
-    if let bucket = cache.pointee.alloc, bucket.pointee.count < bucket.pointee.entries { return bucket }
-    if let bucket = cache.pointee.free, bucket.pointee.count < bucket.pointee.entries { return bucket }
-    return nil
   }
 
   /// Whether this taking of a zone's lock met another processor: so many of a thousand, evenly spread.

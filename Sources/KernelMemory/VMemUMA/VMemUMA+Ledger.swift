@@ -41,7 +41,7 @@ extension VMemUMA {
       if keg.flags.contains(.bookkeeping) {
         ledger.bucketStructures += used * keg.stride
       } else if keg.flags.contains(.malloc) {
-        let asked = zone.requestedBytes - zone.hashBytes
+        let asked = requestedBytes(index) - zone.hashBytes
         ledger.live += asked
         ledger.rounding += (used - zone.hashItems) * keg.stride - asked
         ledger.bucketStructures += zone.hashItems * keg.stride
@@ -54,6 +54,12 @@ extension VMemUMA {
     ledger.large = (state.largePages - state.hashLargePages) * kernelPageSize
     ledger.lost = state.lostPages * kernelPageSize
     return ledger
+  }
+
+  /// Bytes asked for by the live mallocs of a zone.
+  private func requestedBytes(_ index: Int) -> Int {
+    let row = state.pointee.counts + (index - state.pointee.firstMallocZone) * 2
+    return Int(row[0] &- row[1])
   }
 
   /// Items in the per-CPU caches of a zone.

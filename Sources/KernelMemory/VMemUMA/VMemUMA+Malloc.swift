@@ -20,69 +20,40 @@ extension VMemUMA {
   @inline(__always)
   func isZone(_ zone: ZoneID) -> Bool { UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.zoneCount) }
 
-  /// malloc(9).
-  @inline(__always)
-  func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard !state.pointee.isDead, isType(type) else { return .null }
-    let item = mallocItem(size, type.index, wait)
-    if checked, item != 0, !verifyMalloc(item, type) { return .null }
-    return address(item)
-  }
-
-  /// free(9); the null address is nothing to free.
-  @inline(__always)
-  func free(_ address: KernelAddress, _ type: MallocType) {
-    guard !state.pointee.isDead, isType(type) else { return }
-    let offset = address.rawValue &- base
-    guard offset < UInt64(truncatingIfNeeded: endPage &* kernelPageSize) else { return refuse(address) }
-    let item = Offset(truncatingIfNeeded: offset)
-    if checked, !verifyFree(item, type) { return }
-    freeItem(item, type.index)
-  }
-
-  /// uma_zalloc(9).
-  @inline(__always)
-  func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard !state.pointee.isDead, isZone(zone) else { return .null }
-    let item = zalloc(zone.index, wait)
-    if checked, item != 0, !verifyAllocation(zone.index, item, type: nil) { return .null }
-    return address(item)
-  }
-
-  /// uma_zfree(9); the null address is nothing to free.
-  @inline(__always)
-  func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
-    guard !state.pointee.isDead, isZone(zone) else { return }
-    let offset = address.rawValue &- base
-    guard offset < UInt64(truncatingIfNeeded: endPage &* kernelPageSize) else { return refuse(address, zone) }
-    let item = Offset(truncatingIfNeeded: offset)
-    let slab = slabs + Int(item / UInt32(kernelPageSize))
-    guard slab.pointee.kind == .slab, Int(slab.pointee.zone) == zone.index else { return refuse(address, zone) }
-    if checked, !verifyFree(zone.index, item, type: nil) { return }
-    zfree(zone.index, item)
-  }
-
-  @inline(__always)
-  private func mallocItem(_ size: Int, _ type: Int, _ wait: WaitPolicy) -> Offset {
+  /// malloc(9) from its beginning, of a living kernel and an existing type.
+  func malloc(_ size: Int, _ type: Int, _ wait: WaitPolicy) -> Offset {
     guard UInt(bitPattern: size) <= UInt(bitPattern: policy.largestMallocZone) else {
       return mallocLarge(size, type, wait)
     }
-    let zone = Int(sizeClasses[(size &+ 15) >> 4])
-    let sizeBit = UInt64(truncatingIfNeeded: zone &- state.pointee.firstMallocZone)
-    let item = zalloc(zone, wait)
-    let row = types + type
+    // malloc of 0 bytes asks for the smallest item.
+    let last = max(size, 1) &- 1
+    let sizeClass = Int(state.pointee.sizeClasses[last >> 4])
+    let item = zalloc(state.pointee.firstMallocZone &+ sizeClass, wait)
     guard item != 0 else {
-      if !state.pointee.isDead { row.pointee.sizes |= 1 &<< sizeBit }
+      if !state.pointee.isDead { types[type].sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeClass) }
       return 0
     }
-    row.pointee.sizes |= 1 &<< sizeBit
-    row.pointee.allocatedBytes &+= 16 &<< sizeBit
-    row.pointee.allocations &+= 1
-    // malloc of 0 bytes asks for the smallest item; 65536 less one still fits.
-    let asked = max(size, 1)
-    requested[Int(item >> 4)] = UInt16(truncatingIfNeeded: asked &- 1)
-    zones[zone].requestedBytes &+= asked
+    Self.countMalloc(state, last, sizeClass, type, item)
     return item
+  }
+
+  /// What malloc notes of an item that it hands out; `last` is the size asked for less one, so that 65536 fits.
+  @inline(__always)
+  static func countMalloc(
+    _ state: UnsafeMutablePointer<State>, _ last: Int, _ sizeClass: Int, _ type: Int, _ item: Offset
+  ) {
+    state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: last)
+    let row = state.pointee.counts + sizeClass &* 2
+    row.pointee &+= UInt64(truncatingIfNeeded: last &+ 1)
+    row[(type &+ 1) &* countsPerRow] &+= 1
+  }
+
+  /// What free notes of an item that it takes.
+  @inline(__always)
+  static func countFree(_ state: UnsafeMutablePointer<State>, _ sizeClass: Int, _ type: Int, _ item: Offset) {
+    let row = state.pointee.counts + sizeClass &* 2
+    row[1] &+= UInt64(state.pointee.requested.place(sizeClass, item).pointee) &+ 1
+    row[(type &+ 1) &* countsPerRow &+ 1] &+= 1
   }
 
   @inline(never)
@@ -97,20 +68,14 @@ extension VMemUMA {
     return item
   }
 
-  @inline(__always)
-  private func freeItem(_ item: Offset, _ type: Int) {
-    let slab = slabs + Int(item / UInt32(kernelPageSize))
-    guard slab.pointee.kind == .slab else { return freeOther(item, type) }
-    let zone = Int(slab.pointee.zone)
-    let sizeBit = zone &- state.pointee.firstMallocZone
-    guard UInt(bitPattern: sizeBit) < UInt(bitPattern: state.pointee.mallocZoneCount) else {
-      return freeOther(item, type)
-    }
-    zones[zone].requestedBytes &-= Int(requested[Int(item >> 4)]) &+ 1
-    zfree(zone, item)
-    let row = types + type
-    row.pointee.freedBytes &+= 16 &<< UInt64(truncatingIfNeeded: sizeBit)
-    row.pointee.frees &+= 1
+  /// free(9) from its beginning, of a living kernel and an existing type.
+  ///
+  /// The kernel finds the zone through the slab of the page (vtoslab). Here a denser column tells it.
+  func free(_ item: Offset, _ type: Int) {
+    let sizeClass = state.pointee.requested.sizeClass(at: item)
+    guard sizeClass >= 0 else { return freeOther(item, type) }
+    Self.countFree(state, sizeClass, type, item)
+    zfree(state.pointee.firstMallocZone &+ sizeClass, item)
   }
 
   /// Large mallocs, and addresses that malloc never gave.
@@ -136,7 +101,7 @@ extension VMemUMA {
 
   /// A slab hash larger than the first: malloc of type "UMAHash", not waiting.
   func mallocHash(bytes: Int) -> Offset {
-    let item = mallocItem(bytes, state.pointee.hashType, .noWait)
+    let item = malloc(bytes, state.pointee.hashType, .noWait)
     if item != 0 { countHash(bytes, by: 1) }
     return item
   }
@@ -144,14 +109,14 @@ extension VMemUMA {
   /// Frees a hash of ``mallocHash(bytes:)``.
   func freeHash(_ item: Offset, bytes: Int) {
     countHash(bytes, by: -1)
-    freeItem(item, state.pointee.hashType)
+    free(item, state.pointee.hashType)
   }
 
   private func countHash(_ bytes: Int, by sign: Int) {
     if bytes > policy.largestMallocZone {
       state.pointee.hashLargePages += sign * ((bytes + kernelPageSize - 1) / kernelPageSize)
     } else {
-      let zone = Int(sizeClasses[(bytes + 15) / 16])
+      let zone = state.pointee.firstMallocZone + Int(state.pointee.sizeClasses[(bytes - 1) / 16])
       zones[zone].hashItems += sign
       zones[zone].hashBytes += sign * bytes
     }

@@ -131,6 +131,10 @@ extension VMemUMA {
       let bits = min(64, max(0, items &- word &* 64))
       words[word] = bits == 0 ? 0 : UInt64.max >> UInt64(64 &- bits)
     }
+    // The class is that of the first page alone: a slab of several pages has one item, and no item begins in the others.
+    if keg.pointee.isMalloc {
+      state.pointee.requested.begin(class: index &- state.pointee.firstMallocZone, page: page, pages: 1)
+    }
     keg.pointee.pages &+= keg.pointee.pagesPerSlab
     keg.pointee.freeItems &+= items
     if isBoot { keg.pointee.bootPages &+= 1 }
@@ -144,6 +148,7 @@ extension VMemUMA {
     let pages = keg.pointee.pagesPerSlab
     if keg.pointee.flags.contains(.offPage) { freeToSlab(keg.pointee.headerZone, slabs[page].header) }
     slabs[page].kind = .none
+    if keg.pointee.isMalloc { state.pointee.requested.end(page: page, pages: 1) }
     keg.pointee.pagesReturned &+= UInt64(pages)
     if page >= firstDirectPage { freeDirectPage(page) } else { freeArenaPages(page, pages) }
   }

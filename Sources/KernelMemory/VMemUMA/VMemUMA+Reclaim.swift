@@ -114,7 +114,7 @@ extension VMemUMA {
     for visited in 0..<cpus {
       currentCPU = visited
       for index in stride(from: count - 1, through: 0, by: -1) where !kegs[index].flags.contains(.internal) {
-        let cache = caches + (state.pointee.cacheBase &+ index)
+        let cache = state.pointee.caches + index
         let buckets = (cache.pointee.alloc, cache.pointee.free)
         cache.pointee.alloc = nil
         cache.pointee.free = nil

@@ -6,9 +6,18 @@ extension VMemUMA {
   func typeStatistics() -> [MallocTypeStatistics] {
     typeNames.indices.map { index in
       let row = types[index]
-      return MallocTypeStatistics(
-        name: typeNames[index], inUse: row.allocations &- row.frees, bytes: row.allocatedBytes &- row.freedBytes,
-        requests: row.allocations, frees: row.frees, sizes: row.sizes)
+      var statistics = MallocTypeStatistics(
+        name: typeNames[index], inUse: 0, bytes: row.allocatedBytes &- row.freedBytes, requests: row.allocations,
+        frees: row.frees, sizes: row.sizes)
+      for sizeClass in 0..<state.pointee.mallocZoneCount {
+        let counts = state.pointee.counts + ((index + 1) * Self.countsPerRow + sizeClass * 2)
+        statistics.requests &+= counts[0]
+        statistics.frees &+= counts[1]
+        statistics.bytes &+= (counts[0] &- counts[1]) &* (16 << UInt64(sizeClass))
+        if counts[0] != 0 { statistics.sizes |= 1 << UInt64(sizeClass) }
+      }
+      statistics.inUse = statistics.requests &- statistics.frees
+      return statistics
     }
   }
 

@@ -44,6 +44,7 @@ extension VMemUMA {
     (zones + index).initialize(to: zone)
     appendZoneName(name)
     state.pointee.zoneCount = index + 1
+    setFastPath()
     return index
   }
 
@@ -76,12 +77,14 @@ extension VMemUMA {
     state.pointee.statisticsZone =
       createZone(statistics.name, size: statistics.size, flags: [.malloc, .bookkeeping]) ?? 0
     state.pointee.firstMallocZone = state.pointee.zoneCount
+    state.pointee.mallocCaches = state.pointee.caches + state.pointee.firstMallocZone
     var size = 16
     var unit = 0
     while size <= policy.largestMallocZone {
       guard let index = createZone("\(policy.mallocPrefix)\(size)", size: size, flags: .malloc) else { return }
-      while unit <= size / 16 {
-        sizeClasses[unit] = UInt8(truncatingIfNeeded: index)
+      kegs[index].isMalloc = true
+      while unit < size / 16 {
+        state.pointee.sizeClasses[unit] = UInt8(truncatingIfNeeded: state.pointee.mallocZoneCount)
         unit += 1
       }
       state.pointee.mallocZoneCount += 1
@@ -100,6 +103,10 @@ extension VMemUMA {
       return
     }
     let perSlab = kegs[index].itemsPerSlab
+    if kegs[index].isMalloc {
+      state.pointee.hasMallocLimit = true
+      setFastPath()
+    }
     kegs[index].maximumPages = (items + perSlab - 1) / perSlab * kegs[index].pagesPerSlab
   }
 }

@@ -40,19 +40,15 @@ final class VMemUMA {
   let listHeads: UnsafeMutablePointer<Int32>
   let zones: UnsafeMutablePointer<Zone>
   let caches: UnsafeMutablePointer<Cache>
-  /// Bytes asked for less one, by 16-byte unit of the address space: written at malloc, read at free.
-  let requested: UnsafeMutablePointer<UInt16>
   /// The malloc type of a live or freed item, by 16-byte unit; in checked mode alone.
   let typeColumn: UnsafeMutablePointer<UInt16>?
-  /// Index of the malloc zone by (size + 15) / 16.
-  let sizeClasses: UnsafeMutablePointer<UInt8>
 
   private(set) var zoneNames: [String] = []
   private(set) var typeNames: [String] = []
   private var typeCapacity = 64
   var failure: KernelFailure?
   let hooks = Hooks()
-  var bucketPools: [BucketPool]
+  var bucketPools: [UMABucketPool]
   /// Zones of off-page headers, "UMA Hash", and the first zone of buckets, by index.
   var headerZones: [Int] = []
   var hashZone = 0
@@ -75,15 +71,11 @@ final class VMemUMA {
     endPage = firstDirectPage + directPages
     base = arena.start.rawValue - UInt64(firstArenaPage * kernelPageSize)
     directMap = directPages > 0 ? AddressMap(start: arena.address(of: arena.capacity), pages: directPages) : nil
-    state = .allocate(capacity: 1)
-    state.initialize(to: State())
-    state.pointee.bootPagesLeft = policy.bootPages
     slabs = .allocate(capacity: endPage)
     slabs.initialize(repeating: Slab(), count: endPage)
     // Not initialised: set up with each slab, and never touched for pages without one.
     freeBits = .allocate(capacity: endPage * 4)
     liveBits = checked ? .allocate(capacity: endPage * 4) : nil
-    requested = .allocate(capacity: endPage * (kernelPageSize / 16))
     typeColumn = checked ? .allocate(capacity: endPage * (kernelPageSize / 16)) : nil
     kegs = .allocate(capacity: Self.zoneCapacity)
     listHeads = .allocate(capacity: Self.zoneCapacity * 4)
@@ -91,25 +83,32 @@ final class VMemUMA {
     zones = .allocate(capacity: Self.zoneCapacity)
     caches = .allocate(capacity: Self.zoneCapacity * cpus)
     caches.initialize(repeating: Cache(), count: Self.zoneCapacity * cpus)
-    sizeClasses = .allocate(capacity: policy.largestMallocZone / 16 + 1)
-    sizeClasses.initialize(repeating: 0, count: policy.largestMallocZone / 16 + 1)
-    state.pointee.types = .allocate(capacity: typeCapacity)
-    bucketPools = Self.bucketZones.indices.map { BucketPool(entries: Self.entries(ofBucketZone: $0)) }
+    state = .allocate(capacity: 1)
+    state.initialize(
+      to: State(
+        base: base, endOffset: UInt64(endPage * kernelPageSize), largestMallocZone: UInt(policy.largestMallocZone),
+        sizeClasses: .zeroed(policy.largestMallocZone / 16), caches: caches, mallocCaches: caches,
+        counts: .zeroed((typeCapacity + 1) * Self.countsPerRow),
+        requested: RequestedSizes(pages: endPage, classes: Self.sizeClassCount(policy)),
+        types: .allocate(capacity: typeCapacity)))
+    state.pointee.bootPagesLeft = policy.bootPages
+    bucketPools = Self.bucketZones.indices.map { UMABucketPool(entries: Self.entries(ofBucketZone: $0)) }
   }
 
   deinit {
-    state.pointee.types?.deallocate()
+    state.pointee.types.deallocate()
+    state.pointee.counts.deallocate()
+    state.pointee.sizeClasses.deallocate()
+    state.pointee.requested.deallocate()
     state.deallocate()
     slabs.deallocate()
     freeBits.deallocate()
     liveBits?.deallocate()
-    requested.deallocate()
     typeColumn?.deallocate()
     kegs.deallocate()
     listHeads.deallocate()
     zones.deallocate()
     caches.deallocate()
-    sizeClasses.deallocate()
     for pool in bucketPools { pool.deallocate() }
   }
 
@@ -126,7 +125,8 @@ final class VMemUMA {
     set {
       guard newValue >= 0, newValue < cpus else { return }
       state.pointee.cpu = newValue
-      state.pointee.cacheBase = newValue &* Self.zoneCapacity
+      state.pointee.caches = caches + newValue &* Self.zoneCapacity
+      state.pointee.mallocCaches = state.pointee.caches + state.pointee.firstMallocZone
     }
   }
 
@@ -135,6 +135,14 @@ final class VMemUMA {
     guard failure == nil else { return }
     failure = reason
     state.pointee.isDead = true
+    setFastPath()
+  }
+
+  /// The short path serves what exists, unless every call has to be verified or may meet a limit of malloc.
+  func setFastPath() {
+    let isOpen = !checked && !state.pointee.isDead
+    state.pointee.fastTypes = isOpen && !state.pointee.hasMallocLimit ? state.pointee.typeCount : 0
+    state.pointee.fastZones = isOpen ? state.pointee.zoneCount : 0
   }
 
   /// What the kernel around the allocator is called for.
@@ -145,7 +153,7 @@ final class VMemUMA {
 
   /// Statistics by malloc type.
   @inline(__always)
-  var types: UnsafeMutablePointer<TypeRecord> { state.pointee.types.unsafelyUnwrapped }
+  var types: UnsafeMutablePointer<TypeRecord> { state.pointee.types }
 
   func appendZoneName(_ name: String) { zoneNames.append(name) }
 
@@ -160,11 +168,16 @@ final class VMemUMA {
       larger.moveInitialize(from: types, count: index)
       types.deallocate()
       state.pointee.types = larger
+      let counts = UnsafeMutablePointer<UInt64>.zeroed((typeCapacity * 2 + 1) * Self.countsPerRow)
+      counts.update(from: state.pointee.counts, count: (typeCapacity + 1) * Self.countsPerRow)
+      state.pointee.counts.deallocate()
+      state.pointee.counts = counts
       typeCapacity *= 2
     }
     (types + index).initialize(to: TypeRecord())
     typeNames.append(name)
     state.pointee.typeCount = index + 1
+    setFastPath()
     return index
   }
 }

@@ -105,7 +105,7 @@ public class VMemUMAKernel {
   public final var failure: KernelFailure? { uma.failure }
   /// True once ``failure`` is there.
   @inline(__always)
-  public final var hasEnded: Bool { uma.state.pointee.isDead }
+  public final var hasEnded: Bool { state.pointee.isDead }
 
   /// Bytes in the accounts: on FreeBSD 11 those of the arena, on FreeBSD 14 all that UMA holds (uma_kmem_total).
   public final var mapUsedBytes: Int { uma.usedBytes }

@@ -3,7 +3,7 @@
 
 extension VMemUMA {
   /// A place in the modelled address space, in bytes above ``VMemUMA/base``; 0 is null.
-  typealias Offset = UInt32
+  typealias Offset = UMAOffset
 
   /// The lists of a keg that a slab can be on.
   enum SlabList: Int {
@@ -38,24 +38,9 @@ extension VMemUMA {
     var list: UInt8 = 0
   }
 
-  /// A bucket: `entries` places for items, which follow the record in memory.
-  struct Bucket {
-    /// Neighbours on the zone's list; `next` also in the pool of records.
-    var next: UnsafeMutablePointer<Bucket>?
-    var previous: UnsafeMutablePointer<Bucket>?
-    /// The item of a bucket zone that the kernel keeps this bucket in.
-    var offset: Offset
-    var count: Int32
-    var entries: Int32
-  }
-
-  /// The cache of one zone on one processor (struct uma_cache).
-  struct Cache {
-    var alloc: UnsafeMutablePointer<Bucket>?
-    var free: UnsafeMutablePointer<Bucket>?
-    var allocations: UInt64 = 0
-    var frees: UInt64 = 0
-  }
+  /// Buckets, their records and the caches of a processor are those of the older kernels.
+  typealias Bucket = UMABucket
+  typealias Cache = UMACache
 
   /// A keg: the slabs of the zone with the same index (struct uma_keg).
   struct Keg {
@@ -68,6 +53,8 @@ extension VMemUMA {
     var headerBytes: Int
     /// Slabs of one page come from the direct map.
     var isDirect = false
+    /// One of the zones that malloc hands out.
+    var isMalloc = false
     /// Free items in slabs (uk_free).
     var freeItems = 0
     /// Pages held (uk_pages), boot pages included.
@@ -115,36 +102,58 @@ extension VMemUMA {
     var failures: UInt64 = 0
     /// uz_sleeps.
     var sleeps: UInt64 = 0
-    /// Bytes asked for by the live mallocs of this zone.
-    var requestedBytes = 0
-    /// Slab hashes among these mallocs, and what they asked for.
+    /// Slab hashes among the mallocs of this zone, and what they asked for.
     var hashItems = 0
     var hashBytes = 0
     /// The item of "UMA Zones" that the zone lies in.
     var offset: Offset = 0
   }
 
-  /// Statistics of one malloc type, summed over the processors.
+  /// Statistics of one malloc type, summed over the processors, those of the malloc zones apart: they lie in
+  /// ``State/counts``.
   struct TypeRecord {
+    /// Bytes of large mallocs, and of those that were freed.
     var allocatedBytes: UInt64 = 0
     var freedBytes: UInt64 = 0
+    /// Large mallocs, and those that were freed.
     var allocations: UInt64 = 0
     var frees: UInt64 = 0
-    /// Bit n stands for the zone of 16 << n bytes.
+    /// Zones of which a request got nothing: bit n stands for the zone of 16 << n bytes.
     var sizes: UInt64 = 0
   }
 
-  /// What changes and belongs to no zone.
+  /// What changes and belongs to no zone; first what the short path of a call reads.
   struct State {
-    var types: UnsafeMutablePointer<TypeRecord>?
+    /// Malloc types and zones below these are served by the short path; 0 in checked mode and once the kernel has ended.
+    var fastTypes = 0
+    var fastZones = 0
+    /// The address of offset 0, and where the offsets end that have pages.
+    let base: UInt64
+    let endOffset: UInt64
+    /// kmem_zmax, bytes.
+    let largestMallocZone: UInt
+    /// Size class by (size - 1) / 16.
+    let sizeClasses: UnsafeMutablePointer<UInt8>
+    /// The first cache of the current processor, and that of the first malloc zone there.
+    var caches: UnsafeMutablePointer<Cache>
+    var mallocCaches: UnsafeMutablePointer<Cache>
+    /// ``VMemUMA/countsPerRow`` places a row, two a size class: in the first row the bytes that mallocs of the class asked for
+    /// and those that were given back, in the row of each type behind it mallocs and frees.
+    ///
+    /// Two counters and not one that both calls change, because that would make each call wait for the one before.
+    var counts: UnsafeMutablePointer<UInt64>
+    /// Bytes asked for less one, by the items of the malloc zones: written at malloc, read at free.
+    let requested: RequestedSizes
+    /// What is counted for a malloc type beside ``counts``.
+    var types: UnsafeMutablePointer<TypeRecord>
     var typeCount = 0
     var zoneCount = 0
     var isDead = false
+    /// A zone of malloc has a limit: its frees have to look whether it is full.
+    var hasMallocLimit = false
     /// bucketdisable: no buckets before the arenas exist and while physical pages are short.
     var bucketsDisabled = true
     var cpu = 0
-    /// Index of the current processor's first cache.
-    var cacheBase = 0
     var statisticsZone = 0
     var firstMallocZone = 0
     var mallocZoneCount = 0
@@ -193,13 +202,5 @@ extension VMemUMA {
     static let hash = Flags(rawValue: 1 << 7)
     /// malloc's statistics by type: the allocator's own bookkeeping.
     static let bookkeeping = Flags(rawValue: 1 << 8)
-  }
-}
-
-extension UnsafeMutablePointer where Pointee == VMemUMA.Bucket {
-  /// The items.
-  @inline(__always)
-  var items: UnsafeMutablePointer<VMemUMA.Offset> {
-    UnsafeMutableRawPointer(self + 1).assumingMemoryBound(to: VMemUMA.Offset.self)
   }
 }
