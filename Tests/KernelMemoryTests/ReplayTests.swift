@@ -110,11 +110,11 @@ struct ReplayTests {
   @Test("A slot beyond the table ends the replay before its event")
   func aSlotBeyondTheTableEndsTheReplay() throws {
     let model = try FreeBSD6(machine(map: 24 << 20))
-    _ = model.mallocType(named: "temp")
+    let type = UInt16(model.mallocType(named: "temp").index)
     let table = UnsafeMutableBufferPointer<KernelAddress>.allocate(capacity: 2)
     table.initialize(repeating: .null)
     defer { table.deallocate() }
-    let events = [AllocatorEvent(.malloc, slot: 1, size: 8), AllocatorEvent(.malloc, slot: 2, size: 8)]
+    let events = (1...2).map { AllocatorEvent(.malloc, slot: $0, size: 8, handle: type) }
     #expect(events.withUnsafeBufferPointer { model.play($0, addresses: table) } == 1)
     #expect(model.mallocTypeStatistics().first { $0.name == "temp" }?.requests == 1)
   }
