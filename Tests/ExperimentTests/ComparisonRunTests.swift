@@ -69,6 +69,21 @@ private func live(_ plan: RunPlan) throws -> RunRecord {
     #expect(bucket.samples.map(\.clocks.passes) == [1, 2, 3, 4, 5, 6])
   }
 
+  @Test(
+    "A model that reclaims or sleeps before it ends does so as in its live run", arguments: ["freebsd-7", "freebsd-9"])
+  func aModelThatReclaimsOrSleepsBeforeItEndsDoesSoAsInItsLiveRun(model: String) throws {
+    let leaking = plan(
+      {
+        $0.model = model
+        $0.mapBytes = 2 << 20
+        $0.faults = [.leakZone(zone: "NAMEI", every: 2)]
+      }, limit: .untilPanic(maximumPasses: 20))
+    let alone = try live(leaking)
+    let row = try #require(try compare(leaking, [model]).rows.first?.record)
+    #expect(alone.panic?.outcome == "panic" && row.panic == alone.panic)
+    #expect(row.digest == alone.digest && row.ledger == alone.ledger)
+  }
+
   @Test func theRunIsOverWhenEveryModelHasEnded() throws {
     let leaking = plan(
       {

@@ -20,9 +20,7 @@ extension Kernel {
   /// "kernel-allocators", section 5.8): these free segments out of order and fragments, and there are none here, where records arrive
   /// whole. So the event is counted; what frees memory is the uma_reclaim() that follows it.
   func handleLowMemoryEvents() {
-    heap.allocator.lowMemoryHandler = { [unowned heap] in
-      heap.state.pointee.counters.addressSpaceShortages &+= 1
-    }
+    heap.countAddressSpaceShortages()
   }
 
   /// Lets the time pass that requests slept inside the allocator ("nokva" on FreeBSD 9, the heap of illumos), and callouts with it.
@@ -34,5 +32,12 @@ extension Kernel {
     heap.state.pointee.counters.sleptNanoseconds &+= slept
     clock.advance(by: slept)
     heap.advance(to: clock.now)
+  }
+}
+
+extension KernelHeap {
+  /// Counts the events vm_lowmem of the allocator.
+  func countAddressSpaceShortages() {
+    allocator.lowMemoryHandler = { [unowned self] in state.pointee.counters.addressSpaceShortages &+= 1 }
   }
 }

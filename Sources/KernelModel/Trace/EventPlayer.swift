@@ -15,7 +15,7 @@ public final class EventPlayer {
   public var passes: UInt64 { state.pointee.passes }
   /// RPCs that were played to their end.
   public var rpcs: UInt64 { state.pointee.rpcs }
-  /// Virtual nanoseconds at the last event.
+  /// Virtual nanoseconds at the last event: the time of the trace, and what requests of this model have slept.
   public var now: UInt64 { state.pointee.now }
 
   /// What changes with the events, behind one pointer: the hot path then has no checks of exclusive access.
@@ -44,6 +44,7 @@ public final class EventPlayer {
     state = .allocate(capacity: 1)
     state.initialize(to: State())
     pages.pageDaemon = { [unowned self] in dropCachedPages() }
+    heap.countAddressSpaceShortages()
   }
 
   deinit {
@@ -72,7 +73,10 @@ public final class EventPlayer {
     for event in events {
       play(event, typeNames)
       // Set where a request got nothing, time went on or address space was lost: asking the model for its failure at every event costs more.
-      guard !heapState.pointee.hasFailed else { return }
+      guard !heapState.pointee.hasFailed else {
+        passSleep()
+        return
+      }
     }
   }
 
@@ -95,11 +99,14 @@ public final class EventPlayer {
       heap.play(freeName: number, take(event), forgotten: event.kind == .forgottenName)
     case .processor: heap.select(cpu: number)
     case .time:
-      state.pointee.now = UInt64(event.slot) << 32 | UInt64(event.value)
+      // The model is behind the trace by what it has slept.
+      state.pointee.now = (UInt64(event.slot) << 32 | UInt64(event.value)) &+ heap.counters.sleptNanoseconds
       heap.advance(to: now)
+      passSleep()
     case .safePoint:
       state.pointee.rpcs &+= 1
       if pages.pagesNeeded { runPageDaemon() }
+      passSleep()
     case .cachedPages: cache(Int(Int32(bitPattern: event.value)))
     case .lose: heap.losePages(Int(event.value))
     case .pass: state.pointee.passes &+= 1
@@ -148,6 +155,15 @@ public final class EventPlayer {
     heap.allocator.reclaim()
     dropCachedPages()
     pages.scanFinished()
+  }
+
+  /// Lets the time pass that requests slept inside the allocator, as ``Kernel`` does.
+  private func passSleep() {
+    let slept = heap.allocator.sleptNanoseconds &- heap.counters.sleptNanoseconds
+    guard slept > 0 else { return }
+    heap.state.pointee.counters.sleptNanoseconds &+= slept
+    state.pointee.now &+= slept
+    heap.advance(to: now)
   }
 
   private func dropCachedPages() {
