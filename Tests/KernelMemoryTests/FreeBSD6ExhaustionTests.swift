@@ -72,6 +72,28 @@ import Testing
         == .panic(message: "kmem_malloc(4096): kmem_map too small: 1048576 total allocated", requestBytes: 4096))
   }
 
+  @Test func aMallocZoneAtItsLimitTakesItsItemsItself() throws {
+    let model = try smallFreeBSD6()
+    let type = model.mallocType(named: "temp")
+    let index = try #require(model.uma.zoneIndex(named: "4096"))
+    // A bucket for frees is there before the limit is.
+    model.free(model.malloc(4096, type, .wait), type)
+    model.setLimit(of: ZoneID(index: index), items: 3)
+    var held: [KernelAddress] = []
+    while held.count < 10 {
+      let address = model.malloc(4096, type, .noWait)
+      if address == .null { break }
+      held.append(address)
+    }
+    #expect(held.count == 3)
+    #expect(model.uma.kegs[index].isFull)
+    #expect(model.uma.caches[index].free != nil, "a bucket has room for what is freed")
+    model.free(held[0], type)
+    #expect(try model.row("4096").cpuFree == 0)
+    #expect(try model.row("4096").kegFree == 1)
+    try model.checkInvariants()
+  }
+
   @Test func aZoneAtItsLimitGivesNothingOrSleeps() throws {
     let model = try smallFreeBSD6()
     let zone = try #require(model.zone(named: "NAMEI"))

@@ -76,5 +76,10 @@ extension UMA {
     guard items > 0 else { return }
     let perSlab = keg.pointee.itemsPerSlab
     keg.pointee.maximumPages = (items + perSlab - 1) / perSlab * keg.pointee.pagesPerSlab
+    // Frees of a zone at its limit bypass the caches, which the short path of malloc's zones does not look at.
+    if keg.pointee.isMalloc {
+      state.pointee.hasMallocLimit = true
+      setFastPath()
+    }
   }
 }

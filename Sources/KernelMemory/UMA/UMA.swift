@@ -150,7 +150,7 @@ final class UMA {
   /// The short path serves what exists, unless every call has to be verified.
   func setFastPath() {
     let isOpen = !checked && !state.pointee.isDead
-    state.pointee.fastTypes = isOpen ? state.pointee.typeCount : 0
+    state.pointee.fastTypes = isOpen && !state.pointee.hasMallocLimit ? state.pointee.typeCount : 0
     state.pointee.fastZones = isOpen ? state.pointee.zoneCount : 0
   }
 

@@ -170,6 +170,8 @@ struct UMAState {
   var firstMallocZone = 0
   var hashType = 0
   var isDead = false
+  /// A zone of malloc has a limit on its items.
+  var hasMallocLimit = false
   /// bucketdisable: no buckets before kmem_map exists and while physical pages are short.
   var bucketsDisabled = true
   var cpu = 0
