@@ -45,6 +45,16 @@ public final class FreeBSD11: VMemUMAKernel, AllocatorModel {
   @inline(__always)
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
 
+  /// The short path of malloc.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    allocateFromCache(size, type, &address)
+  }
+
+  /// The short path of free.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool { releaseToCache(address, type) }
+
   /// The line of memory that ``free(_:_:)`` of this address will read first.
   @inline(__always)
   public func prefetchFree(_ address: KernelAddress) { prefetchRelease(address) }

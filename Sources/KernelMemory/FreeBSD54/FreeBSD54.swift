@@ -37,6 +37,22 @@ public final class FreeBSD54: UMAKernel, AllocatorModel {
   @inline(__always)
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
 
+  /// The short path of malloc.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    guard allocateFromCache(size, type, &address) else { return false }
+    noteHighUse(type, allocated: size)
+    return true
+  }
+
+  /// The short path of free.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    guard releaseToCache(address, type) else { return false }
+    noteFree(address, type)
+    return true
+  }
+
   /// The line of memory that ``free(_:_:)`` of this address will read first.
   @inline(__always)
   public func prefetchFree(_ address: KernelAddress) { prefetchRelease(address) }

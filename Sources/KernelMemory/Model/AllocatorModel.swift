@@ -82,6 +82,16 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
   /// `vmstat -z` as this system prints it.
   func vmstatZ() -> String
 
+  /// What ``malloc(_:_:_:)`` can serve from the cache of the current processor at once; replays ask for this first.
+  ///
+  /// - Parameter address: set to what malloc would have returned, everything counted.
+  /// - Returns: false where it takes more than this, and then nothing has happened.
+  func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool
+  /// A ``free(_:_:)`` that ends in the cache of the current processor.
+  ///
+  /// - Returns: false where it takes more than this, and then nothing has happened.
+  func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool
+
   /// Has the memory fetched that a free of this address will read, an address that the model once gave or null; nothing changes.
   func prefetchFree(_ address: KernelAddress)
 
@@ -104,6 +114,14 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
 extension AllocatorModel {
   /// Nothing: most models have their limits built in.
   public func applyKernelLimits() {}
+
+  /// False: every call is the whole of it.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool { false }
+
+  /// False: every call is the whole of it.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool { false }
 
   /// Nothing.
   @inline(__always)

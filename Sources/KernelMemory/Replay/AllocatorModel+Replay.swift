@@ -26,72 +26,90 @@ extension AllocatorModel {
   ) -> Int {
     guard let first = events.baseAddress, let slots = addresses.baseAddress else { return 0 }
     let capacity = UInt32(clamping: addresses.count)
-    guard addresses.count > ReplayLookAhead.narrowSlots else {
-      for index in 0..<events.count {
-        guard playEvent(first[index], slots, capacity) else { return ended(index, first[index], capacity) }
-      }
-      return events.count
-    }
-    // A replay knows what comes: where the objects are too many for the caches, the places of later events are fetched
-    // first, and what their frees will read behind them.
-    let last = events.count &- 1
-    for index in 0..<events.count {
-      let far = first[min(index &+ 2 &* ReplayLookAhead.events, last)].slot
-      nfschurn_prefetch(slots + Int(far < capacity ? far : 0))
-      let near = first[min(index &+ ReplayLookAhead.events, last)]
-      if near.kind == .free, near.slot < capacity { prefetchFree(slots[Int(near.slot)]) }
-      guard playEvent(first[index], slots, capacity) else { return ended(index, first[index], capacity) }
-    }
-    return events.count
+    let isNarrow = addresses.count <= ReplayLookAhead.narrowSlots
+    return isNarrow
+      ? playNear(first, first + events.count, slots, capacity) : playFar(first, first + events.count, slots, capacity)
   }
 
-  /// Events played where the one at `index` was the last: without it where its slot lies beyond the table.
-  private func ended(_ index: Int, _ event: AllocatorEvent, _ capacity: UInt32) -> Int {
-    event.slot < capacity ? index + 1 : index
+  /// Plays events whose slots fit in a cache of the machine.
+  @inline(__always)
+  private func playNear(
+    _ first: UnsafePointer<AllocatorEvent>, _ end: UnsafePointer<AllocatorEvent>,
+    _ slots: UnsafeMutablePointer<KernelAddress>, _ capacity: UInt32
+  ) -> Int {
+    var event = first
+    while event < end {
+      guard playShort(event, slots, capacity) || playLong(event, slots, capacity) else { break }
+      event += 1
+    }
+    return played(first, event, end, capacity)
+  }
+
+  /// Plays events whose slots do not fit: a replay knows what comes, and so the places of later events are fetched first, and
+  /// what their frees will read behind them.
+  @inline(__always)
+  private func playFar(
+    _ first: UnsafePointer<AllocatorEvent>, _ end: UnsafePointer<AllocatorEvent>,
+    _ slots: UnsafeMutablePointer<KernelAddress>, _ capacity: UInt32
+  ) -> Int {
+    var event = first
+    while event < end {
+      let far = min(event + 2 &* ReplayLookAhead.events, end - 1).pointee.slot
+      nfschurn_prefetch(slots + Int(far < capacity ? far : 0))
+      let near = min(event + ReplayLookAhead.events, end - 1).pointee
+      if near.kind == .free, near.slot < capacity { prefetchFree(slots[Int(near.slot)]) }
+      guard playShort(event, slots, capacity) || playLong(event, slots, capacity) else { break }
+      event += 1
+    }
+    return played(first, event, end, capacity)
+  }
+
+  /// Events played where a replay stands at `event`: without it where its slot lies beyond the table.
+  private func played(
+    _ first: UnsafePointer<AllocatorEvent>, _ event: UnsafePointer<AllocatorEvent>,
+    _ end: UnsafePointer<AllocatorEvent>, _ capacity: UInt32
+  ) -> Int { event - first + (event < end && event.pointee.slot < capacity ? 1 : 0) }
+
+  /// Plays an event that the cache of the processor can serve; no kernel ends with one.
+  ///
+  /// There is no call behind this, so the state of the loop stays in registers.
+  ///
+  /// - Returns: false where nothing was done.
+  @inline(__always)
+  private func playShort(
+    _ event: UnsafePointer<AllocatorEvent>, _ slots: UnsafeMutablePointer<KernelAddress>, _ capacity: UInt32
+  ) -> Bool {
+    guard event.pointee.slot < capacity else { return false }
+    let slot = slots + Int(event.pointee.slot)
+    let type = MallocType(index: Int(event.pointee.handle))
+    if event.pointee.kind == .malloc {
+      return mallocFromCache(Int(event.pointee.size), type, &slot.pointee)
+    }
+    return event.pointee.kind == .free && freeToCache(slot.pointee, type)
   }
 
   /// Plays one event.
   ///
   /// - Returns: false where the replay ends with it.
-  @inline(__always)
-  private func playEvent(
-    _ event: AllocatorEvent, _ slots: UnsafeMutablePointer<KernelAddress>, _ capacity: UInt32
+  @inline(never)
+  private func playLong(
+    _ place: UnsafePointer<AllocatorEvent>, _ slots: UnsafeMutablePointer<KernelAddress>, _ capacity: UInt32
   ) -> Bool {
+    let event = place.pointee
     guard event.slot < capacity else { return false }
     let slot = slots + Int(event.slot)
-    // The two most frequent calls first: a jump through a table costs more.
-    if event.kind == .malloc {
-      let address = malloc(Int(event.size), MallocType(index: Int(event.handle)), .wait)
-      slot.pointee = address
-      return address != .null || !hasEnded
-    }
-    if event.kind == .free {
-      free(slot.pointee, MallocType(index: Int(event.handle)))
-      return !hasEnded
-    }
-    if event.kind == .zoneAlloc {
-      let address = zoneAlloc(ZoneID(index: Int(event.handle)), .wait)
-      slot.pointee = address
-      return address != .null || !hasEnded
-    }
-    if event.kind == .zoneFree {
-      if slot.pointee != .null { zoneFree(ZoneID(index: Int(event.handle)), slot.pointee) }
-      return !hasEnded
-    }
-    playRare(event, slot)
-    return !hasEnded
-  }
-
-  @inline(never)
-  private func playRare(_ event: AllocatorEvent, _ slot: UnsafeMutablePointer<KernelAddress>) {
     switch event.kind {
+    case .malloc: slot.pointee = malloc(Int(event.size), MallocType(index: Int(event.handle)), .wait)
+    case .free: free(slot.pointee, MallocType(index: Int(event.handle)))
+    case .zoneAlloc: slot.pointee = zoneAlloc(ZoneID(index: Int(event.handle)), .wait)
+    case .zoneFree: if slot.pointee != .null { zoneFree(ZoneID(index: Int(event.handle)), slot.pointee) }
     case .mallocNoWait: slot.pointee = malloc(Int(event.size), MallocType(index: Int(event.handle)), .noWait)
     case .zoneAllocNoWait: slot.pointee = zoneAlloc(ZoneID(index: Int(event.handle)), .noWait)
     case .cpu: currentCPU = Int(event.handle)
     case .time: advance(to: event.nanoseconds)
     case .reclaim: reclaim()
     case .lose: loseAddressSpace(pages: Int(event.size))
-    default: break
     }
+    return !hasEnded
   }
 }

@@ -87,7 +87,7 @@ extension UMA {
       }
       policy = .noWait
     }
-    bucket.pointee.count = Int32(truncatingIfNeeded: count)
+    bucket.pointee.count = count
     if state.pointee.isDead { return false }
     if count != 0 {
       pushFull(zone, bucket)

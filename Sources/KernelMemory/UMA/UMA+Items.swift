@@ -6,23 +6,23 @@ extension UMA {
   ///
   /// - Returns: its offset, 0 where the bucket has nothing.
   @inline(__always)
-  static func take(_ cache: UnsafeMutablePointer<UMACache>) -> UMAOffset {
-    guard let bucket = cache.pointee.alloc else { return 0 }
+  static func take(
+    _ cache: UnsafeMutablePointer<UMACache>, _ zone: Int, _ zoneCounts: UnsafeMutablePointer<CallCounts>
+  ) -> UMAOffset {
+    let bucket = cache.pointee.allocOrNone
     let count = bucket.pointee.count &- 1
     guard count >= 0 else { return 0 }
     bucket.pointee.count = count
-    cache.pointee.allocations &+= 1
-    return bucket.items[Int(truncatingIfNeeded: UInt32(bitPattern: count))]
+    zoneCounts[zone].allocations &+= 1
+    return bucket.items[count]
   }
 
-  /// The short path of uma_zfree: an item into the processor's free bucket.
+  /// The short path of uma_zfree: an item into the processor's free bucket; nothing is counted.
   ///
   /// - Returns: false where the bucket has no room.
   @inline(__always)
   static func give(_ cache: UnsafeMutablePointer<UMACache>, _ item: UMAOffset) -> Bool {
-    guard let bucket = cache.pointee.free, bucket.put(item) else { return false }
-    cache.pointee.frees &+= 1
-    return true
+    cache.pointee.freeOrNone.put(item)
   }
 
   /// uma_zalloc: an item from the processor's cache, and else from the zone.
@@ -30,14 +30,15 @@ extension UMA {
   /// - Returns: its offset, 0 where there is nothing to give or the kernel ended.
   @inline(__always)
   func zalloc(_ zone: Int, _ wait: WaitPolicy) -> UMAOffset {
-    let item = UMA.take(state.pointee.caches + zone)
+    let item = UMA.take(state.pointee.caches + zone, zone, state.pointee.zoneCounts)
     return item != 0 ? item : zallocSlow(zone, wait)
   }
 
   /// uma_zfree: an item into the processor's cache, and else into the zone; a zone at its limit takes it itself.
   @inline(__always)
   func zfree(_ zone: Int, _ item: UMAOffset) {
-    if kegs[zone].isFull || !UMA.give(state.pointee.caches + zone, item) { zfreeSlow(zone, item) }
+    guard !kegs[zone].isFull, UMA.give(state.pointee.caches + zone, item) else { return zfreeSlow(zone, item) }
+    state.pointee.zoneCounts[zone].frees &+= 1
   }
 
   /// The rest of uma_zalloc_arg: swap the buckets, take a full one, fill one, or take a single item.
@@ -51,7 +52,7 @@ extension UMA {
       if let bucket = cache.pointee.alloc {
         if bucket.pointee.count > 0 {
           bucket.pointee.count &-= 1
-          cache.pointee.allocations &+= 1
+          state.pointee.zoneCounts[index].allocations &+= 1
           return bucket.items[Int(bucket.pointee.count)]
         }
         if let other = cache.pointee.free, other.pointee.count > 0 {
@@ -84,7 +85,7 @@ extension UMA {
         if bucket.pointee.count < bucket.pointee.entries {
           bucket.items[Int(bucket.pointee.count)] = item
           bucket.pointee.count &+= 1
-          cache.pointee.frees &+= 1
+          state.pointee.zoneCounts[index].frees &+= 1
           return
         }
         if let other = cache.pointee.alloc, other.pointee.count < bucket.pointee.count {

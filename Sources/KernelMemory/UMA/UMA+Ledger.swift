@@ -73,7 +73,7 @@ extension UMA {
     count.cached = cachedItems(index)
     count.inFullBuckets = zone.fullBucketItems
     let outOfSlabs = keg.slabs * keg.itemsPerSlab - keg.freeItems
-    count.used = Int(requests(index) &- frees(index))
+    count.used = Int(calls(index).allocations &- calls(index).frees)
     count.unfinished = outOfSlabs - count.cached - count.inFullBuckets - count.used
     guard keg.bootPages > 0 else { return count }
     let boot = bootItemCount(index)

@@ -8,8 +8,8 @@ extension UMA {
 
   /// Zones of malloc: 16, 32 … 4096 bytes.
   static let mallocZones = 9
-  /// Places of a malloc type in ``UMAState/counts``: two a size class, and a power of two.
-  static let countsPerType = 32
+  /// Places of a malloc type in ``UMAState/counts``: at least one a size class, and a power of two.
+  static let countsPerType = 16
 
   /// kmeminit: the zone of statistics where the kernel has one, then the nine zones of malloc.
   func createMallocZones() {
@@ -61,7 +61,7 @@ extension UMA {
   static func countMalloc(
     _ state: UnsafeMutablePointer<UMAState>, _ size: Int, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
   ) {
-    state.pointee.counts[type &* countsPerType &+ sizeClass &* 2] &+= 1
+    state.pointee.counts[type &* countsPerType &+ sizeClass].allocations &+= 1
     state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: size)
     state.pointee.bytesAskedFor &+= size
   }
@@ -72,7 +72,7 @@ extension UMA {
     _ state: UnsafeMutablePointer<UMAState>, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
   ) {
     state.pointee.bytesGivenBack &+= Int(state.pointee.requested.place(sizeClass, item).pointee)
-    state.pointee.counts[type &* countsPerType &+ sizeClass &* 2 &+ 1] &+= 1
+    state.pointee.counts[type &* countsPerType &+ sizeClass].frees &+= 1
   }
 
   @inline(never)

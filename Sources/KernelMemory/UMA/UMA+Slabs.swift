@@ -11,7 +11,7 @@ extension UMA {
       if !state.pointee.isDead { zones[zone].failures &+= 1 }
       return 0
     }
-    zones[zone].allocations &+= 1
+    state.pointee.zoneCounts[zone].allocations &+= 1
     return takeItem(zone, page)
   }
 
@@ -88,7 +88,7 @@ extension UMA {
 
   /// uma_zfree_internal with its count of frees.
   func freeToSlab(_ zone: Int, _ item: UMAOffset) {
-    zones[zone].frees &+= 1
+    state.pointee.zoneCounts[zone].frees &+= 1
     returnItem(zone, item)
   }
 

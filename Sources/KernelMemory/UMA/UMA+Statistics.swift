@@ -9,11 +9,11 @@ extension UMA {
       name: typeNames[index], inUse: 0, bytes: row.allocatedBytes &- row.freedBytes, requests: row.allocations,
       frees: row.frees, highUse: withHighUse ? row.highestBytes : nil, sizes: row.sizes)
     for sizeClass in 0..<UMA.mallocZones {
-      let counts = state.pointee.counts + (index * UMA.countsPerType + sizeClass * 2)
-      statistics.requests &+= counts[0]
-      statistics.frees &+= counts[1]
-      statistics.bytes &+= (counts[0] &- counts[1]) &* (16 << UInt64(sizeClass))
-      if counts[0] != 0 { statistics.sizes |= 1 << UInt64(sizeClass) }
+      let counts = state.pointee.counts[index * UMA.countsPerType + sizeClass]
+      statistics.requests &+= counts.allocations
+      statistics.frees &+= counts.frees
+      statistics.bytes &+= (counts.allocations &- counts.frees) &* (16 << UInt64(sizeClass))
+      if counts.allocations != 0 { statistics.sizes |= 1 << UInt64(sizeClass) }
     }
     statistics.inUse = statistics.requests &- statistics.frees
     return statistics
@@ -30,8 +30,9 @@ extension UMA {
     row.cpuFree = cachedItems(index)
     row.free = keg.freeItems + row.cpuFree + zone.fullBucketItems
     row.used = keg.slabs * keg.itemsPerSlab - row.free
-    row.requests = requests(index)
-    row.frees = frees(index)
+    let calls = calls(index)
+    row.requests = calls.allocations
+    row.frees = calls.frees
     row.failures = zone.failures
     row.pages = keg.pages
     row.bootPages = keg.bootPages
@@ -53,17 +54,14 @@ extension UMA {
     return items
   }
 
-  /// Allocations of a zone so far.
-  func requests(_ zone: Int) -> UInt64 {
-    var count = zones[zone].allocations
-    for cpu in 0..<cpus { count &+= caches[cpu * UMAConstants.zoneCapacity + zone].allocations }
-    return count
-  }
-
-  /// Frees of a zone so far.
-  func frees(_ zone: Int) -> UInt64 {
-    var count = zones[zone].frees
-    for cpu in 0..<cpus { count &+= caches[cpu * UMAConstants.zoneCapacity + zone].frees }
-    return count
+  /// Allocations and frees of a zone so far; of a zone of malloc, those of all types.
+  func calls(_ zone: Int) -> CallCounts {
+    guard kegs[zone].isMalloc else { return state.pointee.zoneCounts[zone] }
+    let sizeClass = zone - state.pointee.firstMallocZone
+    return typeNames.indices.reduce(into: CallCounts()) { sum, type in
+      let counts = state.pointee.counts[type * UMA.countsPerType + sizeClass]
+      sum.allocations &+= counts.allocations
+      sum.frees &+= counts.frees
+    }
   }
 }

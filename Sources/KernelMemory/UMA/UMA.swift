@@ -97,7 +97,9 @@ final class UMA {
     state = .allocate(capacity: 1)
     state.initialize(
       to: UMAState(
-        caches: caches, mallocCaches: caches, counts: .zeroed(typeCapacity * UMA.countsPerType),
+        base: base, endOffset: UInt64((firstDirectPage + directPages) * kernelPageSize), caches: caches,
+        mallocCaches: caches, zoneCounts: .zeroed(UMAConstants.zoneCapacity),
+        counts: .zeroed(typeCapacity * UMA.countsPerType),
         sizeClasses: .zeroed(kernelPageSize / 16 + 1),
         requested: RequestedSizes(pages: pages, classes: UMA.mallocZones),
         types: .allocate(capacity: typeCapacity)))
@@ -107,6 +109,7 @@ final class UMA {
 
   deinit {
     state.pointee.types.deallocate()
+    state.pointee.zoneCounts.deallocate()
     state.pointee.counts.deallocate()
     state.pointee.sizeClasses.deallocate()
     state.pointee.requested.deallocate()
@@ -171,7 +174,7 @@ final class UMA {
       larger.moveInitialize(from: types, count: index)
       types.deallocate()
       state.pointee.types = larger
-      let counts = UnsafeMutablePointer<UInt64>.zeroed(typeCapacity * 2 * UMA.countsPerType)
+      let counts = UnsafeMutablePointer<CallCounts>.zeroed(typeCapacity * 2 * UMA.countsPerType)
       counts.update(from: state.pointee.counts, count: typeCapacity * UMA.countsPerType)
       state.pointee.counts.deallocate()
       state.pointee.counts = counts

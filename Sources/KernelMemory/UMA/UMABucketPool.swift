@@ -42,7 +42,7 @@ struct UMABucketPool {
     var first = chunk.bindMemory(to: UMABucket.self, capacity: 1)
     for index in stride(from: count - 1, through: 0, by: -1) {
       let record = (chunk + index * bytes).bindMemory(to: UMABucket.self, capacity: 1)
-      record.initialize(to: UMABucket(next: next, previous: nil, offset: 0, count: 0, entries: Int32(entries)))
+      record.initialize(to: UMABucket(next: next, previous: nil, offset: 0, count: 0, entries: entries))
       record.items.initialize(repeating: 0, count: entries)
       next = record
       first = record

@@ -11,21 +11,26 @@ extension UMAKernel {
   /// malloc(9) of `size` bytes: one of the nine zones up to 4096 bytes, whole pages above.
   @inline(__always)
   final func allocate(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else {
-      return allocateLong(size, type, wait)
-    }
-    guard UInt(bitPattern: size) <= UInt(UMA.largestMallocZone) else { return allocateLong(size, type, wait) }
+    var address = KernelAddress.null
+    return allocateFromCache(size, type, &address) ? address : allocateLong(size, type, wait)
+  }
+
+  /// The short path of malloc: false where the bucket has nothing.
+  @inline(__always)
+  final func allocateFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    let state = self.state
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else { return false }
+    guard UInt(bitPattern: size) <= state.pointee.largestMallocZone else { return false }
     let sizeClass = Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
-    // UMA.take, written out: an item is never 0, but the compiler cannot know.
     let cache = state.pointee.mallocCaches + sizeClass
-    guard let bucket = cache.pointee.alloc else { return allocateLong(size, type, wait) }
+    let bucket = cache.pointee.allocOrNone
     let left = bucket.pointee.count &- 1
-    guard left >= 0 else { return allocateLong(size, type, wait) }
+    guard left >= 0 else { return false }
     bucket.pointee.count = left
-    cache.pointee.allocations &+= 1
-    let item = bucket.items[Int(truncatingIfNeeded: UInt32(bitPattern: left))]
+    let item = bucket.items[left]
     UMA.countMalloc(state, size, sizeClass, type.index, item)
-    return KernelAddress(rawValue: Self.baseAddress &+ UInt64(item))
+    address = KernelAddress(rawValue: state.pointee.base &+ UInt64(item))
+    return true
   }
 
   @inline(never)
@@ -41,16 +46,22 @@ extension UMAKernel {
   /// free(9); the null address is nothing to free.
   @inline(__always)
   final func release(_ address: KernelAddress, _ type: MallocType) {
-    let offset = address.rawValue &- Self.baseAddress
-    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes), offset < endOffset else {
-      return releaseLong(address, type)
-    }
+    if !releaseToCache(address, type) { releaseLong(address, type) }
+  }
+
+  /// The short path of free: false where the bucket has no room.
+  @inline(__always)
+  final func releaseToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    let state = self.state
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else { return false }
+    let offset = address.rawValue &- state.pointee.base
+    guard offset < state.pointee.endOffset else { return false }
     let item = UMAOffset(truncatingIfNeeded: offset)
     let sizeClass = state.pointee.requested.sizeClass(at: item)
-    guard sizeClass >= 0, UMA.give(state.pointee.mallocCaches + sizeClass, item) else {
-      return releaseLong(address, type)
-    }
+    guard sizeClass >= 0 else { return false }
+    guard UMA.give(state.pointee.mallocCaches + sizeClass, item) else { return false }
     UMA.countFree(state, sizeClass, type.index, item)
+    return true
   }
 
   @inline(never)
@@ -58,8 +69,8 @@ extension UMAKernel {
     guard !state.pointee.isDead, UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.typeCount) else {
       return
     }
-    let offset = address.rawValue &- Self.baseAddress
-    guard offset < endOffset else { return refuse(address) }
+    let offset = address.rawValue &- state.pointee.base
+    guard offset < state.pointee.endOffset else { return refuse(address) }
     let item = UMAOffset(truncatingIfNeeded: offset)
     if checked, !verifyFree(item, type) { return }
     uma.free(item, type.index)
@@ -68,8 +79,8 @@ extension UMAKernel {
   /// Fetches what ``release(_:_:)`` of this address will read.
   @inline(__always)
   final func prefetchRelease(_ address: KernelAddress) {
-    let offset = address.rawValue &- Self.baseAddress
-    guard offset < endOffset else { return }
+    let offset = address.rawValue &- state.pointee.base
+    guard offset < state.pointee.endOffset else { return }
     let item = UMAOffset(truncatingIfNeeded: offset)
     let sizeClass = state.pointee.requested.sizeClass(at: item)
     if sizeClass >= 0 { nfschurn_prefetch(state.pointee.requested.place(sizeClass, item)) }
@@ -84,8 +95,9 @@ extension UMAKernel {
   /// The same kernels before a free.
   @inline(__always)
   final func noteFree(_ address: KernelAddress, _ type: MallocType) {
-    let offset = address.rawValue &- Self.baseAddress
-    guard offset < endOffset, UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.typeCount) else { return }
+    let offset = address.rawValue &- state.pointee.base
+    guard offset < state.pointee.endOffset, UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.typeCount)
+    else { return }
     uma.noteFreed(type.index, UMAOffset(truncatingIfNeeded: offset))
   }
 
@@ -95,8 +107,8 @@ extension UMAKernel {
     guard UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.fastZones) else {
       return allocateItemLong(zone, wait)
     }
-    let item = UMA.take(state.pointee.caches + zone.index)
-    return item != 0 ? KernelAddress(rawValue: Self.baseAddress &+ UInt64(item)) : allocateItemLong(zone, wait)
+    let item = UMA.take(state.pointee.caches + zone.index, zone.index, state.pointee.zoneCounts)
+    return item != 0 ? KernelAddress(rawValue: state.pointee.base &+ UInt64(item)) : allocateItemLong(zone, wait)
   }
 
   @inline(never)
@@ -115,8 +127,8 @@ extension UMAKernel {
     guard !state.pointee.isDead, UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.zoneCount) else {
       return
     }
-    let offset = address.rawValue &- Self.baseAddress
-    guard offset < endOffset else { return refuse(address, zone) }
+    let offset = address.rawValue &- state.pointee.base
+    guard offset < state.pointee.endOffset else { return refuse(address, zone) }
     let item = UMAOffset(truncatingIfNeeded: offset)
     let slab = uma.slabs + Int(item / UInt32(kernelPageSize))
     guard slab.pointee.kind == UMAPageKind.slab, Int(slab.pointee.zone) == zone.index else {

@@ -28,8 +28,6 @@ public class UMAKernel {
   let uma: UMA
   let state: UnsafeMutablePointer<UMAState>
   let checked: Bool
-  /// Offsets below this one have pages.
-  let endOffset: UInt64
   let profile: UMAKernelProfile
   let zones: UMAKernelZones
   let objects: UMAKernelObjects
@@ -70,7 +68,6 @@ public class UMAKernel {
       checked: configuration.checked, backing: configuration.backing, structures: machine.structures,
       exhaustion: profile.exhaustion, directPages: directPages)
     state = uma.state
-    endOffset = UInt64((uma.firstDirectPage + directPages) * kernelPageSize)
     uma.createInternalZones()
     for zone in zones.early { create(zone, usesBootPages: true) }
     uma.enableBuckets()

@@ -47,8 +47,8 @@ struct UMABucket {
   var previous: UnsafeMutablePointer<UMABucket>?
   /// The item of a bucket zone that the kernel keeps this bucket in.
   var offset: UMAOffset
-  var count: Int32
-  var entries: Int32
+  var count: Int
+  var entries: Int
 }
 
 extension UnsafeMutablePointer where Pointee == UMABucket {
@@ -65,18 +65,36 @@ extension UnsafeMutablePointer where Pointee == UMABucket {
   func put(_ item: UMAOffset) -> Bool {
     let count = pointee.count
     guard count < pointee.entries else { return false }
-    items[Int(truncatingIfNeeded: UInt32(bitPattern: count))] = item
+    items[count] = item
     pointee.count = count &+ 1
     return true
   }
 }
 
 /// The cache of one zone on one processor (struct uma_cache).
+///
+/// Where it has no bucket there is ``none`` in its place, which has no items and no room: a call then needs one question, not two.
 struct UMACache {
-  var alloc: UnsafeMutablePointer<UMABucket>?
-  var free: UnsafeMutablePointer<UMABucket>?
-  var allocations: UInt64 = 0
-  var frees: UInt64 = 0
+  /// The bucket that stands for none; nothing is ever written to it.
+  nonisolated(unsafe) static let none = {
+    let bucket = UnsafeMutablePointer<UMABucket>.allocate(capacity: 1)
+    bucket.initialize(to: UMABucket(next: nil, previous: nil, offset: 0, count: 0, entries: 0))
+    return bucket
+  }()
+
+  private(set) var allocOrNone = UMACache.none
+  private(set) var freeOrNone = UMACache.none
+
+  /// The bucket that allocations take from.
+  var alloc: UnsafeMutablePointer<UMABucket>? {
+    get { allocOrNone == UMACache.none ? nil : allocOrNone }
+    set { allocOrNone = newValue ?? UMACache.none }
+  }
+  /// The bucket that frees go to.
+  var free: UnsafeMutablePointer<UMABucket>? {
+    get { freeOrNone == UMACache.none ? nil : freeOrNone }
+    set { freeOrNone = newValue ?? UMACache.none }
+  }
 }
 
 /// A keg: where the slabs of a zone are (struct uma_keg).
@@ -123,9 +141,6 @@ struct UMAZone {
   var fullBucketCount = 0
   var fullBucketItems = 0
   var emptyBucketCount = 0
-  /// Of the slab layer alone; the caches count their own.
-  var allocations: UInt64 = 0
-  var frees: UInt64 = 0
   var failures: UInt64 = 0
   /// Callers that slept at the zone's limit (uz_sleeps of 8.x and later).
   var sleeps: UInt64 = 0
@@ -154,11 +169,19 @@ struct UMAState {
   /// Malloc types and zones below these are served by the short path; 0 in checked mode and once the kernel has ended.
   var fastTypes = 0
   var fastZones = 0
+  /// The address of offset 0, and where the offsets end that have pages.
+  let base: UInt64
+  let endOffset: UInt64
   /// The first cache of the current processor, and that of the first malloc zone there.
   var caches: UnsafeMutablePointer<UMACache>
   var mallocCaches: UnsafeMutablePointer<UMACache>
-  /// By malloc type and size class: mallocs, and frees behind them, ``UMA/countsPerType`` places a type.
-  var counts: UnsafeMutablePointer<UInt64>
+  /// By zone. The short path of malloc does not count here: what a zone of malloc did is the
+  /// sum of ``counts`` over the types.
+  let zoneCounts: UnsafeMutablePointer<CallCounts>
+  /// By malloc type and size class, ``UMA/countsPerType`` places a type.
+  var counts: UnsafeMutablePointer<CallCounts>
+  /// The largest size of the malloc zones, bytes (KMEM_ZMAX).
+  let largestMallocZone = UInt(UMA.largestMallocZone)
   /// Size class by (size + 15) / 16.
   let sizeClasses: UnsafeMutablePointer<UInt8>
   /// Bytes asked for by the items of the malloc zones: written at malloc, read at free.

@@ -52,7 +52,7 @@ extension VMemUMA {
       }
       policy = .noWait
     }
-    bucket.pointee.count = Int32(truncatingIfNeeded: count)
+    bucket.pointee.count = count
     if count > 0 { return bucket }
     // A kernel that ended leaves everything as it is; the bucket with it.
     if !state.pointee.isDead { freeBucket(index, bucket, inBucketZone: inBucketZone) }

@@ -2,18 +2,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 extension VMemUMA {
-  /// The short path of uma_zfree: an item into the processor's alloc bucket, which is warm, else into its free bucket.
+  /// The short path of uma_zfree: an item into the processor's alloc bucket, which is warm, else into its free bucket;
+  /// nothing is counted.
   ///
   /// - Returns: false where neither has room.
   @inline(__always)
   static func give(_ cache: UnsafeMutablePointer<Cache>, _ item: Offset) -> Bool {
-    guard let alloc = cache.pointee.alloc, alloc.put(item) else {
-      guard let free = cache.pointee.free, free.put(item) else { return false }
-      cache.pointee.frees &+= 1
-      return true
-    }
-    cache.pointee.frees &+= 1
-    return true
+    cache.pointee.allocOrNone.put(item) || cache.pointee.freeOrNone.put(item)
   }
 
   /// uma_zalloc: an item from the processor's cache, and else from the zone.
@@ -21,16 +16,17 @@ extension VMemUMA {
   /// - Returns: its offset, 0 where there is nothing to give or the kernel ended.
   @inline(__always)
   func zalloc(_ zone: Int, _ wait: WaitPolicy) -> Offset {
-    let item = UMA.take(state.pointee.caches + zone)
+    let item = UMA.take(state.pointee.caches + zone, zone, state.pointee.zoneCounts)
     return item != 0 ? item : zallocMiss(zone, wait)
   }
 
   /// uma_zfree: an item into the processor's cache, and else into the zone; a zone at its limit takes it itself.
   @inline(__always)
   func zfree(_ zone: Int, _ item: Offset) {
-    if kegs[zone].isFull || !Self.give(state.pointee.caches + zone, item) {
-      zfreeSlow(zone, item, inBucketZone: false)
+    guard !kegs[zone].isFull, Self.give(state.pointee.caches + zone, item) else {
+      return zfreeSlow(zone, item, inBucketZone: false)
     }
+    state.pointee.zoneCounts[zone].frees &+= 1
   }
 
   /// A call from outside that the first bucket cannot serve: the reclaim worker had its turn before.
@@ -51,7 +47,7 @@ extension VMemUMA {
     while true {
       if let bucket = cache.pointee.alloc, bucket.pointee.count > 0 {
         bucket.pointee.count &-= 1
-        cache.pointee.allocations &+= 1
+        state.pointee.zoneCounts[index].allocations &+= 1
         return bucket.items[Int(bucket.pointee.count)]
       }
       if let other = cache.pointee.free, other.pointee.count > 0 {
@@ -90,7 +86,10 @@ extension VMemUMA {
     let zone = zones + index
     let cache = state.pointee.caches + index
     while !kegs[index].isFull {
-      if Self.give(cache, item) { return }
+      if Self.give(cache, item) {
+        state.pointee.zoneCounts[index].frees &+= 1
+        return
+      }
       guard zone.pointee.bucketSize != 0, !state.pointee.bucketsDisabled else { break }
       let contended = isLockContended()
       if let full = cache.pointee.free {

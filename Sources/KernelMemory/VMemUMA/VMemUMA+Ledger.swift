@@ -58,8 +58,8 @@ extension VMemUMA {
 
   /// Bytes asked for by the live mallocs of a zone.
   private func requestedBytes(_ index: Int) -> Int {
-    let row = state.pointee.counts + (index - state.pointee.firstMallocZone) * 2
-    return Int(row[0] &- row[1])
+    let bytes = state.pointee.counts[index - state.pointee.firstMallocZone]
+    return Int(bytes.allocations &- bytes.frees)
   }
 
   /// Items in the per-CPU caches of a zone.

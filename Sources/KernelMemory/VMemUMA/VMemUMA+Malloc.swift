@@ -43,17 +43,17 @@ extension VMemUMA {
     _ state: UnsafeMutablePointer<State>, _ last: Int, _ sizeClass: Int, _ type: Int, _ item: Offset
   ) {
     state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: last)
-    let row = state.pointee.counts + sizeClass &* 2
-    row.pointee &+= UInt64(truncatingIfNeeded: last &+ 1)
-    row[(type &+ 1) &* countsPerRow] &+= 1
+    let row = state.pointee.counts + sizeClass
+    row.pointee.allocations &+= UInt64(truncatingIfNeeded: last &+ 1)
+    row[(type &+ 1) &* countsPerRow].allocations &+= 1
   }
 
   /// What free notes of an item that it takes.
   @inline(__always)
   static func countFree(_ state: UnsafeMutablePointer<State>, _ sizeClass: Int, _ type: Int, _ item: Offset) {
-    let row = state.pointee.counts + sizeClass &* 2
-    row[1] &+= UInt64(state.pointee.requested.place(sizeClass, item).pointee) &+ 1
-    row[(type &+ 1) &* countsPerRow &+ 1] &+= 1
+    let row = state.pointee.counts + sizeClass
+    row.pointee.frees &+= UInt64(state.pointee.requested.place(sizeClass, item).pointee) &+ 1
+    row[(type &+ 1) &* countsPerRow].frees &+= 1
   }
 
   @inline(never)

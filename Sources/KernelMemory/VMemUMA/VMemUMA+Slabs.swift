@@ -17,7 +17,7 @@ extension VMemUMA {
       if !state.pointee.isDead { zone.pointee.failures &+= 1 }
       return 0
     }
-    zone.pointee.allocations &+= 1
+    state.pointee.zoneCounts[index].allocations &+= 1
     return takeItem(index, page)
   }
 
@@ -103,7 +103,7 @@ extension VMemUMA {
 
   /// zone_free_item with its count of frees.
   func freeToSlab(_ index: Int, _ item: Offset) {
-    zones[index].frees &+= 1
+    state.pointee.zoneCounts[index].frees &+= 1
     returnItem(index, item)
   }
 

@@ -10,11 +10,11 @@ extension VMemUMA {
         name: typeNames[index], inUse: 0, bytes: row.allocatedBytes &- row.freedBytes, requests: row.allocations,
         frees: row.frees, sizes: row.sizes)
       for sizeClass in 0..<state.pointee.mallocZoneCount {
-        let counts = state.pointee.counts + ((index + 1) * Self.countsPerRow + sizeClass * 2)
-        statistics.requests &+= counts[0]
-        statistics.frees &+= counts[1]
-        statistics.bytes &+= (counts[0] &- counts[1]) &* (16 << UInt64(sizeClass))
-        if counts[0] != 0 { statistics.sizes |= 1 << UInt64(sizeClass) }
+        let counts = state.pointee.counts[(index + 1) * Self.countsPerRow + sizeClass]
+        statistics.requests &+= counts.allocations
+        statistics.frees &+= counts.frees
+        statistics.bytes &+= (counts.allocations &- counts.frees) &* (16 << UInt64(sizeClass))
+        if counts.allocations != 0 { statistics.sizes |= 1 << UInt64(sizeClass) }
       }
       statistics.inUse = statistics.requests &- statistics.frees
       return statistics
@@ -35,12 +35,9 @@ extension VMemUMA {
     row.cpuFree = cachedItems(index)
     row.free = keg.freeItems + row.cpuFree + zone.bucketItems
     row.used = keg.slabs * keg.itemsPerSlab - row.free
-    row.requests = zone.allocations
-    row.frees = zone.frees
-    for cpu in 0..<cpus {
-      row.requests &+= caches[cpu * Self.zoneCapacity + index].allocations
-      row.frees &+= caches[cpu * Self.zoneCapacity + index].frees
-    }
+    let calls = calls(index)
+    row.requests = calls.allocations
+    row.frees = calls.frees
     row.failures = zone.failures
     row.pages = keg.pages
     row.bootPages = keg.bootPages
@@ -48,6 +45,17 @@ extension VMemUMA {
     row.fullBuckets = zone.bucketCount
     row.bucketCount = zone.bucketSize
     return row
+  }
+
+  /// Allocations and frees of a zone so far; of a zone of malloc, those of all types.
+  private func calls(_ zone: Int) -> CallCounts {
+    guard kegs[zone].isMalloc else { return state.pointee.zoneCounts[zone] }
+    let sizeClass = zone - state.pointee.firstMallocZone
+    return typeNames.indices.reduce(into: CallCounts()) { sum, type in
+      let counts = state.pointee.counts[(type + 1) * Self.countsPerRow + sizeClass]
+      sum.allocations &+= counts.allocations
+      sum.frees &+= counts.frees
+    }
   }
 
   /// `vmstat -m` (usr.bin/vmstat/vmstat.c, domemstat_malloc); `highUse` is the column that recent releases dropped.

@@ -88,6 +88,7 @@ final class VMemUMA {
       to: State(
         base: base, endOffset: UInt64(endPage * kernelPageSize), largestMallocZone: UInt(policy.largestMallocZone),
         sizeClasses: .zeroed(policy.largestMallocZone / 16), caches: caches, mallocCaches: caches,
+        zoneCounts: .zeroed(Self.zoneCapacity),
         counts: .zeroed((typeCapacity + 1) * Self.countsPerRow),
         requested: RequestedSizes(pages: endPage, classes: Self.sizeClassCount(policy)),
         types: .allocate(capacity: typeCapacity)))
@@ -97,6 +98,7 @@ final class VMemUMA {
 
   deinit {
     state.pointee.types.deallocate()
+    state.pointee.zoneCounts.deallocate()
     state.pointee.counts.deallocate()
     state.pointee.sizeClasses.deallocate()
     state.pointee.requested.deallocate()
@@ -168,7 +170,7 @@ final class VMemUMA {
       larger.moveInitialize(from: types, count: index)
       types.deallocate()
       state.pointee.types = larger
-      let counts = UnsafeMutablePointer<UInt64>.zeroed((typeCapacity * 2 + 1) * Self.countsPerRow)
+      let counts = UnsafeMutablePointer<CallCounts>.zeroed((typeCapacity * 2 + 1) * Self.countsPerRow)
       counts.update(from: state.pointee.counts, count: (typeCapacity + 1) * Self.countsPerRow)
       state.pointee.counts.deallocate()
       state.pointee.counts = counts

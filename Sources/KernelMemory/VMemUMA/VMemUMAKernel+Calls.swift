@@ -11,17 +11,28 @@ extension VMemUMAKernel {
   /// malloc(9).
   @inline(__always)
   final func allocate(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else {
-      return allocateLong(size, type, wait)
-    }
+    var address = KernelAddress.null
+    return allocateFromCache(size, type, &address) ? address : allocateLong(size, type, wait)
+  }
+
+  /// The short path of malloc: false where the bucket has nothing.
+  @inline(__always)
+  final func allocateFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    let state = self.state
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else { return false }
     // One comparison for 0 bytes, too: less one it is the largest number.
     let last = size &- 1
-    guard UInt(bitPattern: last) < state.pointee.largestMallocZone else { return allocateLong(size, type, wait) }
+    guard UInt(bitPattern: last) < state.pointee.largestMallocZone else { return false }
     let sizeClass = Int(state.pointee.sizeClasses[last >> 4])
-    let item = UMA.take(state.pointee.mallocCaches + sizeClass)
-    guard item != 0 else { return allocateLong(size, type, wait) }
+    let cache = state.pointee.mallocCaches + sizeClass
+    let bucket = cache.pointee.allocOrNone
+    let left = bucket.pointee.count &- 1
+    guard left >= 0 else { return false }
+    bucket.pointee.count = left
+    let item = bucket.items[left]
     VMemUMA.countMalloc(state, last, sizeClass, type.index, item)
-    return KernelAddress(rawValue: state.pointee.base &+ UInt64(item))
+    address = KernelAddress(rawValue: state.pointee.base &+ UInt64(item))
+    return true
   }
 
   @inline(never)
@@ -35,17 +46,22 @@ extension VMemUMAKernel {
   /// free(9); the null address is nothing to free.
   @inline(__always)
   final func release(_ address: KernelAddress, _ type: MallocType) {
+    if !releaseToCache(address, type) { releaseLong(address, type) }
+  }
+
+  /// The short path of free: false where the bucket has no room.
+  @inline(__always)
+  final func releaseToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    let state = self.state
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else { return false }
     let offset = address.rawValue &- state.pointee.base
-    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes), offset < state.pointee.endOffset
-    else {
-      return releaseLong(address, type)
-    }
+    guard offset < state.pointee.endOffset else { return false }
     let item = UMAOffset(truncatingIfNeeded: offset)
     let sizeClass = state.pointee.requested.sizeClass(at: item)
-    guard sizeClass >= 0, VMemUMA.give(state.pointee.mallocCaches + sizeClass, item) else {
-      return releaseLong(address, type)
-    }
+    guard sizeClass >= 0 else { return false }
+    guard VMemUMA.give(state.pointee.mallocCaches + sizeClass, item) else { return false }
     VMemUMA.countFree(state, sizeClass, type.index, item)
+    return true
   }
 
   @inline(never)
@@ -74,7 +90,7 @@ extension VMemUMAKernel {
     guard UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.fastZones) else {
       return allocateItemLong(zone, wait)
     }
-    let item = UMA.take(state.pointee.caches + zone.index)
+    let item = UMA.take(state.pointee.caches + zone.index, zone.index, state.pointee.zoneCounts)
     guard item != 0 else { return allocateItemLong(zone, wait) }
     return KernelAddress(rawValue: state.pointee.base &+ UInt64(item))
   }

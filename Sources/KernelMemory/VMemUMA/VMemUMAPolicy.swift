@@ -8,8 +8,8 @@ extension VMemUMA {
   static let workerInterval: UInt64 = 1_000_000_000
   /// Zones that one model can hold.
   static let zoneCapacity = 256
-  /// Places of a row of ``State/counts``: two a size class, and a power of two.
-  static let countsPerRow = 32
+  /// Places of a row of ``State/counts``: at least one a size class, and a power of two.
+  static let countsPerRow = 16
   /// Zones of malloc: 16, 32 … bytes.
   static func sizeClassCount(_ policy: Policy) -> Int { policy.largestMallocZone.trailingZeroBitCount - 3 }
   /// UMA_SMALLEST_UNIT, bytes.

@@ -96,9 +96,6 @@ extension VMemUMA {
     var workingSet = 0
     /// uz_max_items, 0 for none: the limit where the kernel limits items.
     var maximumItems = 0
-    /// Of the slab layer alone; the caches count their own.
-    var allocations: UInt64 = 0
-    var frees: UInt64 = 0
     var failures: UInt64 = 0
     /// uz_sleeps.
     var sleeps: UInt64 = 0
@@ -137,11 +134,11 @@ extension VMemUMA {
     /// The first cache of the current processor, and that of the first malloc zone there.
     var caches: UnsafeMutablePointer<Cache>
     var mallocCaches: UnsafeMutablePointer<Cache>
-    /// ``VMemUMA/countsPerRow`` places a row, two a size class: in the first row the bytes that mallocs of the class asked for
+    /// By zone. The short path of malloc does not count here: what a zone of malloc did is the sum of ``counts`` over the types.
+    let zoneCounts: UnsafeMutablePointer<CallCounts>
+    /// ``VMemUMA/countsPerRow`` places a row, one a size class: in the first row the bytes that mallocs of the class asked for
     /// and those that were given back, in the row of each type behind it mallocs and frees.
-    ///
-    /// Two counters and not one that both calls change, because that would make each call wait for the one before.
-    var counts: UnsafeMutablePointer<UInt64>
+    var counts: UnsafeMutablePointer<CallCounts>
     /// Bytes asked for less one, by the items of the malloc zones: written at malloc, read at free.
     let requested: RequestedSizes
     /// What is counted for a malloc type beside ``counts``.
