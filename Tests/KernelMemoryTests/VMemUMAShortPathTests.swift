@@ -66,8 +66,12 @@ import Testing
     let model = try smallFreeBSD11()
     let type = model.mallocType(named: "temp")
     let index = try #require(model.uma.zoneIndex(named: "4096"))
-    model.setLimit(of: ZoneID(index: index), items: 3)
-    let items = (0..<3).map { _ in model.malloc(4096, type, .noWait) }
+    // Both buckets of the processor get items, so that an empty one is left when all are taken: a free that does not look at
+    // the limit would go there.
+    let count = 40
+    for item in (0..<count).map({ _ in model.malloc(4096, type, .wait) }) { model.free(item, type) }
+    model.setLimit(of: ZoneID(index: index), items: count)
+    let items = (0..<count).map { _ in model.malloc(4096, type, .noWait) }
     #expect(!items.contains(.null))
     #expect(model.malloc(4096, type, .noWait) == .null)
     model.free(items[0], type)

@@ -84,7 +84,10 @@ public protocol AllocatorModel: AnyObject, SendableMetatype {
 
   /// What ``malloc(_:_:_:)`` can serve from the cache of the current processor at once; replays ask for this first.
   ///
-  /// - Parameter address: set to what malloc would have returned, everything counted.
+  /// - Parameters:
+  ///   - size: bytes.
+  ///   - type: the malloc type.
+  ///   - address: set to what malloc would have returned, everything counted.
   /// - Returns: false where it takes more than this, and then nothing has happened.
   func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool
   /// A ``free(_:_:)`` that ends in the cache of the current processor.

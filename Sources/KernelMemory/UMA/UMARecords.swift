@@ -175,8 +175,9 @@ struct UMAState {
   /// The first cache of the current processor, and that of the first malloc zone there.
   var caches: UnsafeMutablePointer<UMACache>
   var mallocCaches: UnsafeMutablePointer<UMACache>
-  /// By zone. The short path of malloc does not count here: what a zone of malloc did is the
-  /// sum of ``counts`` over the types.
+  /// By zone.
+  ///
+  /// The short path of malloc does not count here: what a zone of malloc did is the sum of ``counts`` over the types.
   let zoneCounts: UnsafeMutablePointer<CallCounts>
   /// By malloc type and size class, ``UMA/countsPerType`` places a type.
   var counts: UnsafeMutablePointer<CallCounts>

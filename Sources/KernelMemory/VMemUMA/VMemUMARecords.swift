@@ -134,7 +134,9 @@ extension VMemUMA {
     /// The first cache of the current processor, and that of the first malloc zone there.
     var caches: UnsafeMutablePointer<Cache>
     var mallocCaches: UnsafeMutablePointer<Cache>
-    /// By zone. The short path of malloc does not count here: what a zone of malloc did is the sum of ``counts`` over the types.
+    /// By zone.
+    ///
+    /// The short path of malloc does not count here: what a zone of malloc did is the sum of ``counts`` over the types.
     let zoneCounts: UnsafeMutablePointer<CallCounts>
     /// ``VMemUMA/countsPerRow`` places a row, one a size class: in the first row the bytes that mallocs of the class asked for
     /// and those that were given back, in the row of each type behind it mallocs and frees.
