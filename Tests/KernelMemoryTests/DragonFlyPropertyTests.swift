@@ -107,7 +107,7 @@ struct DragonFlyPropertyTests {
     #expect(throws: InvariantViolation.self) { try model.checkInvariants() }
     model.slabs.zones[block].free += 1
     try model.checkInvariants()
-    model.slabs.state.pointee.liveBytes += 1
+    model.slabs.state.pointee.bytesAskedFor += 1
     #expect(throws: InvariantViolation.self) { try model.checkInvariants() }
   }
 }

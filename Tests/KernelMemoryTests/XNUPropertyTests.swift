@@ -21,12 +21,12 @@ struct XNUPropertyTests {
     let model = try bootXNU()
     let item = model.malloc(100, model.mallocType(named: "temp"), .wait)
     let last = model.zones.map.space.page(of: item)
-    let page = last - Int(model.zones.offsets[last])
+    let page = last - model.zones.offset(ofPage: last)
     model.zones.chunks[page].free -= 1
     #expect(throws: InvariantViolation.self) { try model.checkInvariants() }
     model.zones.chunks[page].free += 1
     try model.checkInvariants()
-    model.zones.state.pointee.liveBytes += 1
+    model.zones.state.pointee.bytesAskedFor += 1
     #expect(throws: InvariantViolation.self) { try model.checkInvariants() }
   }
 }

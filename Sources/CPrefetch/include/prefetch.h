@@ -11,4 +11,13 @@ static inline __attribute__((always_inline)) void nfschurn_prefetch(const void *
   __builtin_prefetch(address, 1, 3);
 }
 
+/// All bits of a number that is below 0, none of another one: a condition as a number, which the compiler cannot turn into a jump.
+///
+/// A jump on a condition that nothing foretells costs more than the work behind it. Swift has no way to ask for that.
+static inline __attribute__((always_inline)) long nfschurn_mask_of_negative(long number) {
+  long mask = number >> 63;
+  __asm__("" : "+r"(mask));
+  return mask;
+}
+
 #endif

@@ -41,8 +41,8 @@ extension DragonFly {
     text += "        Type  InUse MemUse HighUse  Limit Requests Limit Limit\n"
     var bytes = 0
     var calls: UInt64 = 0
-    for index in slabs.typeNames.indices.reversed() where slabs.types[index].calls > 0 {
-      let type = slabs.types[index]
+    for index in slabs.typeNames.indices.reversed() where slabs.record(ofType: index).calls > 0 {
+      let type = slabs.record(ofType: index)
       text += pad(slabs.typeNames[index], 13)
       text += "\(pad(type.inUse, 6))\(pad(kilobytes(type.bytes), 6))K\(pad(kilobytes(type.highUse), 7))K"
       text += "\(pad(kilobytes(slabs.typeLimit), 6))K\(pad(type.calls, 9))"

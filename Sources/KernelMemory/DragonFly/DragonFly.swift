@@ -1,6 +1,8 @@
 // This source file is part of the nfschurn project.
 // SPDX-License-Identifier: BSD-2-Clause
 
+import CPrefetch
+
 /// DragonFly BSD of 2005 on i386: the slab allocator and vm_zone, both in kernel_map.
 ///
 /// There is no kmem_map. `mapUsedBytes` counts the bytes of kernel_map that the allocator has taken; other users of
@@ -33,11 +35,14 @@ public final class DragonFly: AllocatorModel {
 
   /// What the kernel died of or waits for; nil while it lives.
   public internal(set) var failure: KernelFailure? {
-    didSet { dead.pointee = failure != nil }
+    didSet {
+      hot.pointee.isDead = failure != nil
+      slabs.limitShortPaths()
+    }
   }
   /// True once ``failure`` is there.
   @inline(__always)
-  public var hasEnded: Bool { dead.pointee }
+  public var hasEnded: Bool { hot.pointee.isDead }
   /// The soft limit on vnodes.
   public let desiredVnodes: Int
   /// Address space that ``loseAddressSpace(pages:)`` took, bytes.
@@ -47,8 +52,8 @@ public final class DragonFly: AllocatorModel {
   let kmemusagePages: Int
   let objects: Objects
   private let isChecked: Bool
-  /// ``failure`` is not nil: the one word of it that every call reads.
-  private let dead: UnsafeMutablePointer<Bool>
+  /// What every call reads: the variables of ``slabs``.
+  private let hot: UnsafeMutablePointer<SlabAllocator.State>
 
   /// Boots DragonFly.
   ///
@@ -65,8 +70,6 @@ public final class DragonFly: AllocatorModel {
 
     let backing = configuration.checked ? configuration.backing : nil
     isChecked = backing != nil
-    dead = .allocate(capacity: 1)
-    dead.initialize(to: false)
     let space = AddressMap(start: Self.mapStart, pages: pages)
     map = WiredMap(space: space, physical: configuration.pages)
     kmemusagePages =
@@ -75,11 +78,10 @@ public final class DragonFly: AllocatorModel {
     slabs = SlabAllocator(
       map: map, zoneSize: Self.zoneSize(limitSize: limitSize), cpus: configuration.cpus,
       typeLimit: Self.typeLimit(limitSize: limitSize), checkedBacking: backing)
+    hot = slabs.state
     zones = ZoneAllocator(map: map, checkedBacking: backing)
     objects = Objects(zones: zones, slabs: slabs)
   }
-
-  deinit { dead.deallocate() }
 
   /// The processor of the following calls, 0 to cpus − 1.
   public var currentCPU: Int {
@@ -93,8 +95,23 @@ public final class DragonFly: AllocatorModel {
   public func mallocType(named name: String) -> MallocType { MallocType(index: slabs.register(name)) }
 
   /// malloc(9) of `size` bytes, at least 1 (sys/kern/kern_slaballoc.c); null where there is nothing to give.
+  @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    var address = KernelAddress.null
+    return mallocFromCache(size, type, &address) ? address : mallocLong(size, type, wait)
+  }
+
+  /// The short path of malloc: a chunk of the first zone of a class.
+  ///
+  /// - Returns: false where the long path has to do the call, from its beginning.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    SlabAllocator.take(hot, size, type.index, &address)
+  }
+
+  @inline(never)
+  private func mallocLong(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    guard !hot.pointee.isDead else { return .null }
     let address = slabs.malloc(size, type.index, wait)
     if address == .null { mallocRefused(size, type.index, wait) }
     if isChecked { reportModified() }
@@ -105,17 +122,37 @@ public final class DragonFly: AllocatorModel {
   ///
   /// Any other address and a second free end the kernel with the words of an INVARIANTS kernel; a free of null does
   /// nothing. The bytes are taken off the type given here, for the kernel keeps no note of the type of a chunk.
+  @inline(__always)
   public func free(_ address: KernelAddress, _ type: MallocType) {
-    guard !dead.pointee, address != .null else { return }
+    if !freeToCache(address, type) { freeLong(address, type) }
+  }
+
+  /// The short path of free: a live chunk of a zone of the current processor that keeps other live ones.
+  ///
+  /// - Returns: false where the long path has to do the call, from its beginning.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    SlabAllocator.give(hot, address, type.index)
+  }
+
+  @inline(never)
+  private func freeLong(_ address: KernelAddress, _ type: MallocType) {
+    guard !hot.pointee.isDead, address != .null else { return }
     slabs.free(address, type.index)
     if slabs.state.pointee.freeError != .none { freeRefused(address) }
+  }
+
+  /// Fetches what ``free(_:_:)`` of this address will read.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) {
+    if let word = SlabAllocator.word(hot, address) { nfschurn_prefetch(word) }
   }
 
   // MARK: Zones
 
   /// zalloc() (sys/vm/vm_zone.c): one item, or null where there is nothing to give.
   public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    guard !hot.pointee.isDead else { return .null }
     let address = zones.allocate(zone.index, wait)
     if address == .null { zoneRefused(zone.index, wait) }
     if isChecked { reportModified() }
@@ -124,7 +161,7 @@ public final class DragonFly: AllocatorModel {
 
   /// zfree(): the item goes to the head of its list.
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
-    guard !dead.pointee, address != .null else { return }
+    guard !hot.pointee.isDead, address != .null else { return }
     let result = zones.free(zone.index, address)
     if result != .none { zoneFreeRefused(result) }
   }

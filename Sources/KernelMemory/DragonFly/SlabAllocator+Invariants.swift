@@ -21,12 +21,12 @@ extension SlabAllocator {
       try checkZone(block, &sums)
     }
     let now = state.pointee
-    guard sums.live == now.liveBytes, sums.liveChunks == now.liveChunkBytes, sums.capacity == now.capacityBytes,
+    guard sums.live == now.bytesAskedFor - now.bytesGivenBack, sums.capacity == now.capacityBytes,
       sums.zones == now.liveZones
     else {
       throw InvariantViolation(
-        "slab: \(sums.zones) zones hold \(sums.live) bytes in \(sums.liveChunks) of \(sums.capacity); the accounts say"
-          + " \(now.liveZones), \(now.liveBytes), \(now.liveChunkBytes), \(now.capacityBytes)")
+        "slab: \(sums.zones) zones hold \(sums.live) of \(sums.capacity) bytes; the accounts say \(now.liveZones),"
+          + " \(now.bytesAskedFor) - \(now.bytesGivenBack), \(now.capacityBytes)")
     }
     var queued = 0
     for cpu in 0..<cpus { queued += processors[cpu].messages }
@@ -71,7 +71,7 @@ extension SlabAllocator {
     var calls: UInt64 = 0
     var frees: UInt64 = 0
     for (index, name) in typeNames.enumerated() {
-      let type = types[index]
+      let type = record(ofType: index)
       held += type.bytes
       inUse += type.inUse
       calls &+= type.calls
@@ -96,11 +96,12 @@ extension SlabAllocator {
       throw InvariantViolation("\(name): its pages are not all used in the map")
     }
     var free = Int(zone.chunks - zone.fresh)
+    guard let words = zone.words else { throw InvariantViolation("\(name): it has no words") }
     for slot in 0..<Int(zone.chunks) {
-      let asked = Int(requested[block << (zoneShift + Self.slotShift) + slot])
-      if asked == 0 { continue }
+      if words[slot] >= ItemWords.free { continue }
+      let asked = Int(words[slot])
       let isInTransit = asked & Int(Self.inTransit) != 0
-      guard slot < zone.fresh, isInTransit || asked <= zone.chunk else {
+      guard slot < zone.fresh, isInTransit || asked > 0 && asked <= zone.chunk else {
         throw InvariantViolation("\(name): chunk \(slot) holds \(asked) bytes, \(zone.fresh) were ever used")
       }
       sums.items += 1
@@ -114,17 +115,18 @@ extension SlabAllocator {
     }
     for page in 0..<1 << zoneShift {
       var next = pageHeads[block << zoneShift + page]
-      guard next == Self.endOfList || page >= zone.firstFreePage else {
-        throw InvariantViolation("\(name): page \(page) has free chunks below \(zone.firstFreePage)")
+      guard (next == ItemWords.end) == (zone.freePages >> UInt32((block << zoneShift + page) & 31) & 1 == 0) else {
+        throw InvariantViolation(
+          "\(name): the list of page \(page) begins with \(next), the mask is \(String(zone.freePages, radix: 2))")
       }
-      while next != Self.endOfList {
-        let number = Int(next) - block << (zoneShift + Self.slotShift)
-        guard number >= 0, number < zone.fresh, requested[Int(next)] == 0,
+      while next != ItemWords.end {
+        let number = Int(next & ~ItemWords.free)
+        guard next >= ItemWords.free, number < zone.fresh, words[number] >= ItemWords.free,
           (Int(zone.base) + number * Int(zone.chunk)) >> 12 == page
         else { throw InvariantViolation("\(name): chunk \(number) on the list of page \(page)") }
         free += 1
         guard free <= zone.chunks else { throw InvariantViolation("\(name): the list of page \(page) has a loop") }
-        next = links[Int(next)]
+        next = words[number]
       }
     }
     guard free == zone.free else { throw InvariantViolation("\(name): \(free) free chunks, \(zone.free) counted") }
@@ -138,7 +140,8 @@ extension SlabAllocator {
     var next = classHeads[cpu * SlabClasses.count + index]
     while next != Self.none {
       let zone = zones[Int(next)]
-      guard zone.isLive, zone.free > 0, Int(zone.cpu) == cpu, Int(zone.classIndex) == index, zone.previous == previous
+      guard zone.isLive, zone.free > 0, Int(zone.cpu) == cpu, Int(zone.classIndex) == index,
+        previous == Self.none || zone.previous == previous
       else { throw InvariantViolation("slab: zone \(next) on the list of class \(index) of processor \(cpu)") }
       length += 1
       guard length <= state.pointee.liveZones else { throw InvariantViolation("slab: class \(index) has a loop") }

@@ -26,20 +26,27 @@ extension SlabAllocator {
   /// Chunks whose free is on its way count as `cpuBuckets`, wholly free zones as `zoneBuckets`.
   func add(to ledger: inout Ledger) {
     let now = state.pointee
-    ledger.live += now.liveBytes
-    ledger.rounding += now.liveChunkBytes - now.liveBytes
-    ledger.slabFree += now.capacityBytes - now.liveChunkBytes - now.transitBytes
+    let live = now.bytesAskedFor - now.bytesGivenBack
+    // What the types hold is chunks, those on their way included, and large allocations.
+    var liveChunks = -now.largeBytes - now.transitBytes
+    for index in 0..<now.typeCount { liveChunks += now.types[index].bytes }
+    ledger.live += live
+    ledger.rounding += liveChunks - live
+    ledger.slabFree += now.capacityBytes - liveChunks - now.transitBytes
     ledger.cpuBuckets += now.transitBytes
     ledger.zoneBuckets += now.freeZones * zoneSize
     ledger.slabOverhead += now.liveZones * zoneSize - now.capacityBytes
     ledger.large += now.largeBytes
   }
 
+  /// struct malloc_type of a type.
+  func record(ofType index: Int) -> MallocTypeRecord { state.pointee.types[index].record }
+
   /// Statistics by type, in the order of registration.
   ///
   /// The kernel's counters are signed: a free under another type than the allocation's can make them negative. Here
   /// such a row shows 0.
   public func typeStatistics() -> [MallocTypeStatistics] {
-    typeNames.indices.map { types[$0].statistics(name: typeNames[$0], limit: typeLimit) }
+    typeNames.indices.map { record(ofType: $0).statistics(name: typeNames[$0], limit: typeLimit) }
   }
 }

@@ -16,6 +16,7 @@ extension SlabAllocator {
       processor.pointee.freeZones = zones[block].next
       processor.pointee.freeZoneCount &-= 1
       state.pointee.freeZones &-= 1
+      limitShortPaths()
     } else {
       let page = map.allocateAligned(pages: 1 << zoneShift, wait)
       guard page >= 0 else { return page }
@@ -33,14 +34,19 @@ extension SlabAllocator {
     zone.base = Int32(truncatingIfNeeded: layout.base)
     zone.chunks = Int32(truncatingIfNeeded: layout.chunks)
     zone.free = zone.chunks
-    zone.firstFreePage = Int32(truncatingIfNeeded: 1 << zoneShift)
-    zone.reciprocal = ((1 as UInt64) << 32 &+ chunk &- 1) / chunk
+    let column = words.column(itemSize: Int(chunk))
+    zone.words = column.words + block << (zoneShift &+ column.shift)
+    zone.start = map.space.start.rawValue &+ UInt64(truncatingIfNeeded: block << (zoneShift &+ 12) &+ layout.base)
+    zone.sizeBit = MallocTypeRecord.sizeBit(Int(chunk))
+    zone.reciprocal = UInt32(truncatingIfNeeded: ((1 as UInt64) << 32 &+ chunk &- 1) / chunk)
     let head = classHeads + (cpu &* SlabClasses.count &+ index)
     zone.next = head.pointee
     zones[block] = zone
     head.pointee = Int32(truncatingIfNeeded: block)
-    (pageHeads + block << zoneShift).update(repeating: Self.endOfList, count: 1 << zoneShift)
-    (requested + block << (zoneShift &+ Self.slotShift)).update(repeating: 0, count: layout.chunks)
+    (pageHeads + block << zoneShift).update(repeating: ItemWords.end, count: 1 << zoneShift)
+    // The rest behind the last chunk has a word, too: no chunk begins there.
+    let rest = layout.base &+ layout.chunks &* Int(chunk) < zoneSize ? 1 : 0
+    zone.words?.update(repeating: ItemWords.end, count: layout.chunks &+ rest)
     state.pointee.liveZones &+= 1
     state.pointee.capacityBytes &+= layout.chunks &* Int(chunkOfClass[index])
     return block
@@ -58,7 +64,7 @@ extension SlabAllocator {
   func retire(_ block: Int, _ zone: UnsafeMutablePointer<Zone>, _ head: UnsafeMutablePointer<Int32>) {
     let next = zone.pointee.next
     let previous = zone.pointee.previous
-    if previous == Self.none { head.pointee = next } else { zones[Int(previous)].next = next }
+    if Int(head.pointee) == block { head.pointee = next } else { zones[Int(previous)].next = next }
     if next != Self.none { zones[Int(next)].previous = previous }
     zone.pointee.isLive = false
     let processor = processors + Int(zone.pointee.cpu)
@@ -69,6 +75,7 @@ extension SlabAllocator {
     state.pointee.freeZones &+= 1
     state.pointee.liveZones &-= 1
     state.pointee.capacityBytes &-= Int(zone.pointee.chunks) &* Int(zone.pointee.chunk)
+    limitShortPaths()
   }
 
   /// Gives free zones back to kernel_map until the processor has two, the last retired first.
@@ -84,22 +91,26 @@ extension SlabAllocator {
       state.pointee.zonesReturned &+= 1
       map.free(page: block << zoneShift, pages: 1 << zoneShift)
     }
+    limitShortPaths()
   }
 
   // MARK: Messages
 
   /// lwkt_send_ipiq: puts a free into the owner's queue; a full queue is taken by the owner first.
   @inline(never)
-  func send(_ slot: Int, _ zone: UnsafeMutablePointer<Zone>, _ type: Int) {
+  func send(_ number: Int, _ block: Int, _ type: Int) {
+    let zone = zones + block
     let owner = Int(zone.pointee.cpu)
     if processors[owner].messages == Self.messageCapacity { takeMessages(of: owner) }
-    requested[slot] |= Self.inTransit
+    zone.pointee.words?[number] |= Self.inTransit
     messages[owner &* Self.messageCapacity &+ processors[owner].messages] = Message(
-      slot: UInt32(truncatingIfNeeded: slot), type: UInt32(truncatingIfNeeded: type))
+      block: Int32(truncatingIfNeeded: block), number: Int32(truncatingIfNeeded: number),
+      type: UInt32(truncatingIfNeeded: type))
     processors[owner].messages &+= 1
     state.pointee.transitCount &+= 1
     state.pointee.transitBytes &+= Int(zone.pointee.chunk)
     state.pointee.messagesSent &+= 1
+    limitShortPaths()
   }
 
   /// A processor does the frees that the others have sent it, in the order of arrival.
@@ -109,15 +120,12 @@ extension SlabAllocator {
     guard count > 0 else { return }
     for index in 0..<count {
       let message = messages[cpu &* Self.messageCapacity &+ index]
-      let block = Int(message.slot) >> (zoneShift &+ Self.slotShift)
-      let zone = zones + block
-      let address = address(ofSlot: message.slot, block, zone)
       state.pointee.transitCount &-= 1
-      state.pointee.transitBytes &-= Int(zone.pointee.chunk)
-      freeChunk(
-        Int(message.slot), map.space.page(of: address) &- block << zoneShift, block, zone, types + Int(message.type))
+      state.pointee.transitBytes &-= Int(zones[Int(message.block)].chunk)
+      freeChunk(Int(message.number), Int(message.block), Int(message.type))
     }
     processors[cpu].messages = 0
+    limitShortPaths()
   }
 
   /// Every processor takes its messages: time passes.

@@ -20,11 +20,7 @@ public final class SlabAllocator {
   public static let messageCapacity = 16
   /// No zone.
   static let none: Int32 = -1
-  /// The end of a free list of chunks.
-  static let endOfList = UInt32.max
-  /// Chunks that a page can hold: the stride of the chunk columns.
-  static let slotShift = 9
-  /// Mark of a requested size whose free is on its way.
+  /// Mark in the word of a chunk whose free is on its way.
   static let inTransit: UInt16 = 0x8000
 
   /// The map that zones and large allocations come from: kernel_map.
@@ -42,27 +38,21 @@ public final class SlabAllocator {
 
   /// Pages of a zone as a power of two.
   let zoneShift: Int
-  /// One header for every place that a zone can have.
-  let zones: UnsafeMutablePointer<Zone>
   let processors: UnsafeMutablePointer<Processor>
   /// ZoneAry of every processor: the zones of a class that have a free chunk.
   let classHeads: UnsafeMutablePointer<Int32>
   let messages: UnsafeMutablePointer<Message>
-  /// Class of a request, by its size in units of 8 bytes.
-  let classOfSize: UnsafeMutablePointer<UInt8>
   let chunkOfClass: UnsafeMutablePointer<Int32>
-  /// z_PageAry: the free chunks that begin in a page of a zone.
-  let pageHeads: UnsafeMutablePointer<UInt32>
   /// ku_pagecnt: pages of the large allocation that begins at this page, else 0.
   let largePages: UnsafeMutablePointer<UInt32>
-  /// The chunk behind each free chunk; a chunk's slot is the first page of its zone << 9 + its number.
-  let links: UnsafeMutablePointer<UInt32>
-  /// Requested size of a live chunk, 0 for a free one.
-  let requested: UnsafeMutablePointer<UInt16>
+  /// What is kept of each chunk.
+  let words: ItemWords
   /// The bytes of the map, for the patterns of checked mode.
   let diagnostic: SlabDiagnostic?
   /// Accounts, in memory of their own: stored properties of a class cost an exclusivity check at each access.
   let state: UnsafeMutablePointer<State>
+  /// struct malloc_type of every type, in the order of registration.
+  private var types = RecordColumn<MallocTypeAccount>(capacity: 32)
   private var typeIndices: [String: Int] = [:]
 
   /// An allocator without zones.
@@ -86,15 +76,15 @@ public final class SlabAllocator {
     zoneShift = (zoneSize / kernelPageSize).trailingZeroBitCount
     diagnostic = backing.map { SlabDiagnostic(backing: $0) }
     let places = pages >> zoneShift + 1
-    zones = .allocate(capacity: places)
-    zones.initialize(repeating: Zone(), count: places)
+    let zones = UnsafeMutablePointer<Zone>.allocate(capacity: places + 1)
+    zones.initialize(repeating: Zone(), count: places + 1)
     processors = .allocate(capacity: cpus)
     processors.initialize(repeating: Processor(), count: cpus)
     classHeads = .allocate(capacity: cpus * SlabClasses.count)
     classHeads.initialize(repeating: Self.none, count: cpus * SlabClasses.count)
     messages = .allocate(capacity: cpus * Self.messageCapacity)
-    messages.initialize(repeating: Message(slot: 0, type: 0), count: cpus * Self.messageCapacity)
-    classOfSize = .allocate(capacity: SlabClasses.largestLimit / 8 + 1)
+    messages.initialize(repeating: Message(block: 0, number: 0, type: 0), count: cpus * Self.messageCapacity)
+    let classOfSize = UnsafeMutablePointer<UInt8>.allocate(capacity: SlabClasses.largestLimit / 8 + 1)
     chunkOfClass = .allocate(capacity: SlabClasses.count)
     chunkOfClass.initialize(repeating: 0, count: SlabClasses.count)
     for units in 0...SlabClasses.largestLimit / 8 {
@@ -102,54 +92,78 @@ public final class SlabAllocator {
       classOfSize[units] = UInt8(found.index)
       chunkOfClass[found.index] = Int32(found.chunk)
     }
-    pageHeads = .allocate(capacity: max(1, pages))
     largePages = .allocate(capacity: max(1, pages))
     largePages.initialize(repeating: 0, count: max(1, pages))
-    links = .allocate(capacity: max(1, pages << Self.slotShift))
-    requested = .allocate(capacity: max(1, pages << Self.slotShift))
+    words = ItemWords(pages: pages)
     state = .allocate(capacity: 1)
-    state.initialize(to: State())
+    state.initialize(
+      to: State(
+        fastBytes: UInt64(pages * kernelPageSize), start: map.space.start.rawValue, types: types.base,
+        zoneLimit: zoneLimit, heads: classHeads, zones: zones + 1, pageHeads: .allocate(capacity: max(1, pages)),
+        classOfSize: classOfSize, zoneShift: zoneShift))
   }
 
   deinit {
-    zones.deallocate()
+    (zones - 1).deallocate()
     processors.deallocate()
     classHeads.deallocate()
     messages.deallocate()
-    classOfSize.deallocate()
+    state.pointee.classOfSize.deallocate()
     chunkOfClass.deallocate()
-    pageHeads.deallocate()
+    state.pointee.pageHeads.deallocate()
     largePages.deallocate()
-    links.deallocate()
-    requested.deallocate()
-    state.pointee.types.deallocate()
+    words.deallocate()
+    types.deallocate()
     state.deallocate()
   }
 
-  /// struct malloc_type of every type, in the order of registration.
+  /// One header for every place that a zone can have.
   @inline(__always)
-  var types: UnsafeMutablePointer<MallocTypeRecord> { state.pointee.types.base }
+  var zones: UnsafeMutablePointer<Zone> { state.pointee.zones }
+  /// z_PageAry: the free chunks that begin in a page of a zone.
+  @inline(__always)
+  var pageHeads: UnsafeMutablePointer<UInt16> { state.pointee.pageHeads }
 
   /// The processor on which the following calls run.
   public var currentCPU: Int {
     get { state.pointee.cpu }
-    set { state.pointee.cpu = min(max(newValue, 0), cpus - 1) }
+    set {
+      state.pointee.cpu = min(max(newValue, 0), cpus - 1)
+      state.pointee.heads = classHeads + state.pointee.cpu * SlabClasses.count
+      limitShortPaths()
+    }
   }
 
   /// The index of a type; a new name is registered.
   public func register(_ name: String) -> Int {
     if let known = typeIndices[name] { return known }
-    let index = state.pointee.types.append(MallocTypeRecord())
+    let index = types.append(MallocTypeAccount(limit: typeLimit))
+    state.pointee.types = types.base
+    state.pointee.typeCount = types.count
     typeNames.append(name)
     typeIndices[name] = index
+    limitShortPaths()
     return index
+  }
+
+  /// What the short paths serve changes with the malloc types, the processor, its free zones, the frees on their way and the
+  /// end of the kernel.
+  func limitShortPaths() {
+    let isOpen =
+      diagnostic == nil && !state.pointee.isDead && state.pointee.transitCount == 0
+      && processors[state.pointee.cpu].freeZoneCount <= Self.releaseThreshold
+    state.pointee.fastTypes = isOpen ? state.pointee.typeCount : 0
   }
 
   /// The address of a chunk of a zone.
   @inline(__always)
-  func address(ofSlot slot: UInt32, _ block: Int, _ zone: UnsafeMutablePointer<Zone>) -> KernelAddress {
-    let number = Int(slot) &- block << (zoneShift &+ Self.slotShift)
-    let offset = block << (zoneShift &+ 12) &+ Int(zone.pointee.base) &+ number &* Int(zone.pointee.chunk)
-    return KernelAddress(rawValue: map.space.start.rawValue &+ UInt64(truncatingIfNeeded: offset))
+  func address(ofChunk number: Int, _ block: Int) -> KernelAddress {
+    let zone = zones + block
+    return KernelAddress(rawValue: zone.pointee.start &+ UInt64(truncatingIfNeeded: number &* Int(zone.pointee.chunk)))
+  }
+
+  /// The address of the chunk that a word of a free list names; null at the end of the list.
+  func address(ofWord word: UInt16, _ block: Int) -> KernelAddress {
+    word == ItemWords.end ? .null : address(ofChunk: Int(word & ~ItemWords.free), block)
   }
 }

@@ -9,7 +9,7 @@ extension XNU {
     switch zones.refusal {
     case .none, .wouldBlock: break
     case .mapFull: panicExhausted(index)
-    case .pagesNeverCome: waitsForPages(bytes: zones.zones[index].chunkPages * kernelPageSize)
+    case .pagesNeverCome: waitsForPages(bytes: Int(zones.zones[index].chunkPages) * kernelPageSize)
     }
   }
 

@@ -34,6 +34,9 @@ extension XNU {
   /// desiredvnodes: one for every 64 KiB of memory and 1024, at most 263168 (recollection; 66560 with 4 GiB).
   public static func desiredVnodes(physicalMemory: Int) -> Int { min(physicalMemory >> 16 + 1024, 263_168) }
 
+  /// The largest of kalloc's zones, bytes.
+  static let largestZoned = 8192
+
   /// The element sizes of kalloc's zones, bytes (osfmk/kern/kalloc.c; those above 2048, and those above 576 on 32 bits,
   /// are recollection).
   static func kallocSizes(_ architecture: Architecture) -> [Int] {

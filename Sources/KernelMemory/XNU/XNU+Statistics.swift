@@ -11,7 +11,9 @@ extension XNU {
   }
 
   /// Statistics by malloc type (struct kmemstats), in the order of registration.
-  public func mallocTypeStatistics() -> [MallocTypeStatistics] { types.statistics() }
+  public func mallocTypeStatistics() -> [MallocTypeStatistics] {
+    typeNames.indices.map { zones.state.pointee.types[$0].record.statistics(name: typeNames[$0]) }
+  }
 
   /// Statistics of mbuf and mbuf_cluster, then of the zones of zone_map in the order of creation.
   public func zoneStatistics() -> [ZoneStatistics] {
@@ -28,7 +30,7 @@ extension XNU {
     text += String(repeating: "-", count: 82) + "\n"
     for index in zones.names.indices where zones.zones[index].pages > 0 {
       let zone = zones.zones[index]
-      let chunk = zone.chunkPages * kernelPageSize
+      let chunk = Int(zone.chunkPages) * kernelPageSize
       text += row(
         zones.names[index], size: zone.size, bytes: zone.pages * kernelPageSize, maximum: zone.maximumBytes,
         elements: zone.used + zone.free, used: zone.used, chunk: chunk, isCollectable: zone.isCollectable)
@@ -76,6 +78,11 @@ extension XNU {
     try mbufs.checkInvariants()
     try mbufs.map.space.checkInvariants(name: "mb_map")
     try large.checkInvariants()
-    try types.checkCounters()
+    for (index, name) in typeNames.enumerated() {
+      let row = zones.state.pointee.types[index].record
+      guard row.highUse >= row.bytes else {
+        throw InvariantViolation("malloc type \"\(name)\": \(row.bytes) bytes, high use \(row.highUse)")
+      }
+    }
   }
 }

@@ -1,6 +1,8 @@
 // This source file is part of the nfschurn project.
 // SPDX-License-Identifier: BSD-2-Clause
 
+import CPrefetch
+
 /// XNU of OS X 10.11: zalloc zones and kalloc over zones in zone_map, large allocations in kalloc_map and kernel_map,
 /// mbufs in mb_map.
 ///
@@ -37,11 +39,14 @@ public final class XNU: AllocatorModel {
   public var currentCPU = 0
   /// What the kernel died of or waits for; nil while it lives.
   public internal(set) var failure: KernelFailure? {
-    didSet { dead.pointee = failure != nil }
+    didSet {
+      hot.pointee.isDead = failure != nil
+      zones.limitShortPaths()
+    }
   }
   /// True once ``failure`` is there.
   @inline(__always)
-  public var hasEnded: Bool { dead.pointee }
+  public var hasEnded: Bool { hot.pointee.isDead }
   /// The soft limit on vnodes.
   public let desiredVnodes: Int
   /// Address space that ``loseAddressSpace(pages:)`` took out of zone_map, bytes.
@@ -49,13 +54,11 @@ public final class XNU: AllocatorModel {
 
   let objects: Objects
   let isChecked: Bool
-  /// struct kmemstats of every malloc type.
-  let types = MallocTypeTable()
-  /// kalloc's zone of a request, by its size in units of 8 bytes.
-  private let kallocZone: UnsafeMutablePointer<UInt8>
-  private let largestZoned: Int
-  /// ``failure`` is not nil: the one word of it that every call reads.
-  private let dead: UnsafeMutablePointer<Bool>
+  /// Names of the malloc types, in the order of registration.
+  private(set) var typeNames: [String] = []
+  private var typeIndices: [String: Int] = [:]
+  /// What every call reads: the variables of ``zones``.
+  private let hot: UnsafeMutablePointer<ZoneMapAllocator.State>
 
   /// Boots XNU.
   ///
@@ -69,8 +72,6 @@ public final class XNU: AllocatorModel {
     desiredVnodes = Self.desiredVnodes(physicalMemory: memory)
     let backing = configuration.checked ? configuration.backing : nil
     isChecked = backing != nil
-    dead = .allocate(capacity: 1)
-    dead.initialize(to: false)
 
     var next = Self.mapStart
     func map(_ bytes: Int) -> WiredMap {
@@ -88,44 +89,74 @@ public final class XNU: AllocatorModel {
 
     let is64 = configuration.architecture == .amd64
     zones = ZoneMapAllocator(map: zoneMap, pointerSize: is64 ? 8 : 4, checkedBacking: backing)
-    let sizes = Self.kallocSizes(configuration.architecture)
-    let largest = sizes[sizes.count - 1]
-    largestZoned = largest
-    kallocZone = .allocate(capacity: largest / 8 + 1)
+    hot = zones.state
     var filled = 0
-    for size in sizes {
+    for size in Self.kallocSizes(configuration.architecture) {
       // k_zone_max: the limits only show in zprint, for the zones may expand.
       let zone = zones.create("kalloc.\(size)", size: size, maximum: 1 << 20)
       while filled <= size / 8 {
-        kallocZone[filled] = UInt8(zone)
+        hot.pointee.zoneOfSize[filled] = UInt8(zone)
         filled += 1
       }
     }
     objects = Objects(zones: zones, architecture: configuration.architecture)
   }
 
-  deinit {
-    kallocZone.deallocate()
-    dead.deallocate()
-  }
-
   // MARK: malloc
 
   /// The handle of a malloc type; a new name is registered.
-  public func mallocType(named name: String) -> MallocType { MallocType(index: types.register(name)) }
+  public func mallocType(named name: String) -> MallocType {
+    if let known = typeIndices[name] { return MallocType(index: known) }
+    let index = typeNames.count
+    typeNames.append(name)
+    typeIndices[name] = index
+    zones.appendType()
+    return MallocType(index: index)
+  }
 
   /// _MALLOC() of `size` bytes, at least 1, over kalloc(); null where there is nothing to give.
+  ///
+  /// A handle that ``mallocType(named:)`` did not return gets null.
+  @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
-    if zones.state.pointee.pendingGrowths != 0 { runThreadCalls() }
-    guard UInt(bitPattern: size) <= UInt(bitPattern: largestZoned) else { return mallocLarge(size, type, wait) }
-    let zone = Int(kallocZone[(size &+ 7) >> 3])
+    var address = KernelAddress.null
+    return mallocFromCache(size, type, &address) ? address : mallocLong(size, type, wait)
+  }
+
+  /// The short path of malloc: an element of a chunk that has live ones, too.
+  ///
+  /// - Returns: false where the long path has to do the call, from its beginning.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    let hot = self.hot
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: hot.pointee.fastTypes) else { return false }
+    guard UInt(bitPattern: size &- 1) < UInt(bitPattern: Self.largestZoned) else { return false }
+    let zone = hot.pointee.zones + Int(hot.pointee.zoneOfSize[(size &+ 7) >> 3])
+    let page = Int(zone.pointee.intermediate.head)
+    guard page >= 0 else { return false }
+    let account = hot.pointee.types + type.index
+    guard account.pointee.admits(zone.pointee.size) else { return false }
+    account.pointee.take(zone.pointee.size, sizeBit: zone.pointee.sizeBit)
+    address = ZoneMapAllocator.take(hot, zone, page, asked: size)
+    return true
+  }
+
+  private func isValid(_ type: MallocType) -> Bool {
+    UInt(bitPattern: type.index) < UInt(bitPattern: hot.pointee.typeCount)
+  }
+
+  @inline(never)
+  private func mallocLong(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    guard !hot.pointee.isDead, isValid(type) else { return .null }
+    if hot.pointee.pendingGrowths != 0 { runThreadCalls() }
+    guard UInt(bitPattern: size) <= UInt(bitPattern: Self.largestZoned) else { return mallocLarge(size, type, wait) }
+    let zone = Int(hot.pointee.zoneOfSize[(size &+ 7) >> 3])
     let address = zones.allocate(zone, wait, asked: size)
     if address == .null {
       zoneRefused(zone)
       return .null
     }
-    types.charge(type.index, zones.zones[zone].size)
+    hot.pointee.types[type.index].charge(zones.zones[zone].size)
     if isChecked { reportModified() }
     return address
   }
@@ -140,7 +171,7 @@ public final class XNU: AllocatorModel {
       largeRefused(size)
       return .null
     }
-    types.charge(type.index, (size + kernelPageSize - 1) / kernelPageSize * kernelPageSize)
+    hot.pointee.types[type.index].charge((size + kernelPageSize - 1) / kernelPageSize * kernelPageSize)
     return address
   }
 
@@ -148,13 +179,41 @@ public final class XNU: AllocatorModel {
   ///
   /// Any other address and a second free end the kernel; a free of null does nothing. The zone is that of the element
   /// (kfree_addr); the bytes are taken off the type given here, for the kernel keeps no note of it.
+  @inline(__always)
   public func free(_ address: KernelAddress, _ type: MallocType) {
-    guard !dead.pointee, address != .null else { return }
-    if zones.state.pointee.pendingGrowths != 0 { runThreadCalls() }
+    if !freeToCache(address, type) { freeLong(address, type) }
+  }
+
+  /// The short path of free: a live element of a zone.
+  ///
+  /// - Returns: false where the long path has to do the call, from its beginning.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    let hot = self.hot
+    guard UInt(bitPattern: type.index) < UInt(bitPattern: hot.pointee.fastTypes) else { return false }
+    let offset = address.rawValue &- hot.pointee.start
+    guard offset < hot.pointee.fastBytes else { return false }
+    guard let zone = ZoneMapAllocator.give(hot, -1, Int(truncatingIfNeeded: offset)) else { return false }
+    hot.pointee.types[type.index].credit(zone.pointee.size)
+    return true
+  }
+
+  @inline(never)
+  private func freeLong(_ address: KernelAddress, _ type: MallocType) {
+    guard !hot.pointee.isDead, address != .null, isValid(type) else { return }
+    if hot.pointee.pendingGrowths != 0 { runThreadCalls() }
     guard zones.map.space.contains(address) else { return freeLarge(address, type) }
     zones.free(-1, address)
-    guard zones.state.pointee.freeError == .none else { return freeRefused(address, -1) }
-    types.credit(type.index, zones.zones[zones.state.pointee.ownerOfFreed].size)
+    guard hot.pointee.freeError == .none else { return freeRefused(address, -1) }
+    hot.pointee.types[type.index].credit(zones.zones[hot.pointee.ownerOfFreed].size)
+  }
+
+  /// Fetches what ``free(_:_:)`` of this address will read.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) {
+    let offset = address.rawValue &- hot.pointee.start
+    guard offset < hot.pointee.fastBytes else { return }
+    nfschurn_prefetch(ZoneMapAllocator.word(hot, Int(truncatingIfNeeded: offset)))
   }
 
   @inline(never)
@@ -164,7 +223,7 @@ public final class XNU: AllocatorModel {
       zones.state.pointee.freeError = .notAllocated
       return freeRefused(address, -1)
     }
-    types.credit(type.index, bytes)
+    hot.pointee.types[type.index].credit(bytes)
   }
 
   // MARK: Zones
@@ -172,9 +231,20 @@ public final class XNU: AllocatorModel {
   /// zalloc() or zalloc_noblock(), m_get() or m_clget(): one item, or null where there is nothing to give.
   ///
   /// A full mb_map gives null to everybody (inferred).
+  @inline(__always)
   public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
-    if zones.state.pointee.pendingGrowths != 0 { runThreadCalls() }
+    let index = zone.index &- Self.mbufZones
+    guard UInt(bitPattern: index) < UInt(bitPattern: hot.pointee.fastZones) else { return zoneAllocLong(zone, wait) }
+    let record = hot.pointee.zones + index
+    let page = Int(record.pointee.intermediate.head)
+    guard page >= 0 else { return zoneAllocLong(zone, wait) }
+    return ZoneMapAllocator.take(hot, record, page, asked: record.pointee.requestedSize)
+  }
+
+  @inline(never)
+  private func zoneAllocLong(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
+    guard !hot.pointee.isDead else { return .null }
+    if hot.pointee.pendingGrowths != 0 { runThreadCalls() }
     guard zone.index >= Self.mbufZones else { return mbufs.allocate(zone.index, wait) }
     let index = zone.index &- Self.mbufZones
     let address = zones.allocate(index, wait, asked: zones.zones[index].requestedSize)
@@ -184,18 +254,28 @@ public final class XNU: AllocatorModel {
   }
 
   /// zfree(), m_free() or MCLFREE.
+  @inline(__always)
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
-    guard !dead.pointee, address != .null else { return }
-    if zones.state.pointee.pendingGrowths != 0 { runThreadCalls() }
+    let index = zone.index &- Self.mbufZones
+    let offset = address.rawValue &- hot.pointee.start
+    guard index >= 0, offset < hot.pointee.fastBytes,
+      ZoneMapAllocator.give(hot, index, Int(truncatingIfNeeded: offset)) != nil
+    else { return zoneFreeLong(zone, address) }
+  }
+
+  @inline(never)
+  private func zoneFreeLong(_ zone: ZoneID, _ address: KernelAddress) {
+    guard !hot.pointee.isDead, address != .null else { return }
+    if hot.pointee.pendingGrowths != 0 { runThreadCalls() }
     guard zone.index >= Self.mbufZones else {
       let result = mbufs.free(zone.index, address)
       if result == .none { return }
-      zones.state.pointee.freeError = .notAllocated
+      hot.pointee.freeError = .notAllocated
       return freeRefused(address, -1)
     }
     let index = zone.index &- Self.mbufZones
     zones.free(index, address)
-    if zones.state.pointee.freeError != .none { freeRefused(address, index) }
+    if hot.pointee.freeError != .none { freeRefused(address, index) }
   }
 
   // MARK: Clock, reclaim and faults
@@ -222,7 +302,7 @@ public final class XNU: AllocatorModel {
     if zones.map.space.allocate(pages: pages) < 0 {
       zones.collect()
       guard zones.map.space.allocate(pages: pages) >= 0 else {
-        return panicExhausted(Int(kallocZone[kernelPageSize / 8]))
+        return panicExhausted(Int(hot.pointee.zoneOfSize[kernelPageSize / 8]))
       }
     }
     lostBytes += pages * kernelPageSize

@@ -19,7 +19,7 @@ extension ZoneMapAllocator {
     for attempt in 0..<3 {
       if attempt > 0 { state.pointee.retries &+= 1 }
       if attempt == 2 { collect() }
-      let pages = attempt == 0 ? zone.pointee.chunkPages : least
+      let pages = attempt == 0 ? Int(zone.pointee.chunkPages) : least
       let page = map.allocate(pages: pages, .wait)
       if page >= 0 {
         cram(page, pages, index)
@@ -39,29 +39,31 @@ extension ZoneMapAllocator {
     let zone = zones + index
     let size = zone.pointee.size
     let elements = pages &* kernelPageSize / size
-    for offset in 0..<pages { offsets[page &+ offset] = UInt8(truncatingIfNeeded: offset) }
-    let first = page << Self.slotShift
-    for number in 0..<elements {
-      links[first &+ number] = number == 0 ? Self.endOfList : UInt16(truncatingIfNeeded: number &- 1)
-      requested[first &+ number] = 0
-      diagnostic?.poison(
-        address(ofElement: number, page: page, size: size), size: size,
-        next: number == 0 ? .null : address(ofElement: number &- 1, page: page, size: size))
+    for offset in 0..<pages {
+      state.pointee.pages[page &+ offset] = UInt16(truncatingIfNeeded: (index &+ 1) << 8 | offset)
     }
     var chunk = Chunk()
     chunk.zone = UInt8(truncatingIfNeeded: index)
     chunk.pages = UInt8(truncatingIfNeeded: pages)
     chunk.free = UInt16(truncatingIfNeeded: elements)
     chunk.elements = chunk.free
-    chunk.head = UInt16(truncatingIfNeeded: elements &- 1)
+    chunk.head = ItemWords.free | UInt16(truncatingIfNeeded: elements &- 1)
     chunks[page] = chunk
-    move(page, zone, to: .allFree)
+    let words = words(zone, page: page)
+    // No element begins in the rest, and a free of its address finds a word of a free one.
+    if elements &* size < pages &* kernelPageSize { words[elements] = ItemWords.end }
+    for number in 0..<elements {
+      words[number] = number == 0 ? ItemWords.end : ItemWords.free | UInt16(truncatingIfNeeded: number &- 1)
+      diagnostic?.poison(
+        address(ofElement: number, page: page, size: size), size: size,
+        next: number == 0 ? .null : address(ofElement: number &- 1, page: page, size: size))
+    }
+    Self.append(chunks, page, &zone.pointee.allFree)
     zone.pointee.allFreePages &+= pages
-    zone.pointee.free &+= elements
-    zone.pointee.currentBytes &+= elements &* size
+    zone.pointee.elements &+= elements
     zone.pointee.pages &+= pages
     state.pointee.elementBytes &+= elements &* size
-    state.pointee.pages &+= pages
+    state.pointee.usedPages &+= pages
     state.pointee.recordEnd = max(state.pointee.recordEnd, page &+ pages)
   }
 
@@ -75,14 +77,15 @@ extension ZoneMapAllocator {
         let page = Int(zone.pointee.allFree.head)
         let pages = Int(chunks[page].pages)
         let elements = Int(chunks[page].elements)
-        move(page, zone, to: .absent)
-        for offset in 0..<pages { offsets[page &+ offset] = 0 }
-        zone.pointee.free &-= elements
-        zone.pointee.currentBytes &-= elements &* zone.pointee.size
+        Self.unlink(chunks, page, &zone.pointee.allFree)
+        // Words of elements, too.
+        (chunks + page).update(repeating: Chunk(), count: pages)
+        (state.pointee.pages + page).update(repeating: 0, count: pages)
+        zone.pointee.elements &-= elements
         zone.pointee.pages &-= pages
         zone.pointee.pagesReturned &+= UInt64(truncatingIfNeeded: pages)
         state.pointee.elementBytes &-= elements &* zone.pointee.size
-        state.pointee.pages &-= pages
+        state.pointee.usedPages &-= pages
         map.free(page: page, pages: pages)
       }
       zone.pointee.allFreePages = 0
@@ -97,6 +100,7 @@ extension ZoneMapAllocator {
     if !zone.pointee.isGrowthPending {
       zone.pointee.isGrowthPending = true
       state.pointee.pendingGrowths &+= 1
+      limitShortPaths()
     }
     return .null
   }
@@ -107,6 +111,7 @@ extension ZoneMapAllocator {
   @inline(never)
   func runThreadCalls() -> Int? {
     state.pointee.pendingGrowths = 0
+    limitShortPaths()
     for index in 0..<state.pointee.zoneCount where zones[index].isGrowthPending {
       zones[index].isGrowthPending = false
       let element = allocate(index, .wait, asked: 1)

@@ -28,7 +28,6 @@ extension ZoneMapAllocator {
     }
     var live = 0
     var elements = 0
-    var liveElements = 0
     var pages = 0
     for (index, name) in names.enumerated() {
       let zone = zones[index]
@@ -48,16 +47,13 @@ extension ZoneMapAllocator {
       try checkQueue(zone.allFree, .allFree, index, sum.allFree)
       live += sum.live
       elements += zone.currentBytes
-      liveElements += zone.used * zone.size
       pages += zone.pages
     }
     let now = state.pointee
-    guard live == now.liveBytes, liveElements == now.liveElementBytes, elements == now.elementBytes,
-      pages == now.pages
-    else {
+    guard live == now.bytesAskedFor - now.bytesGivenBack, elements == now.elementBytes, pages == now.usedPages else {
       throw InvariantViolation(
-        "zone_map: elements hold \(live) bytes of \(liveElements) of \(elements) on \(pages) pages; the accounts say"
-          + " \(now.liveBytes), \(now.liveElementBytes), \(now.elementBytes), \(now.pages)")
+        "zone_map: elements hold \(live) of \(elements) bytes on \(pages) pages; the accounts say"
+          + " \(now.bytesAskedFor) - \(now.bytesGivenBack), \(now.elementBytes), \(now.usedPages)")
     }
   }
 
@@ -69,24 +65,31 @@ extension ZoneMapAllocator {
     guard pages > 0, page + pages <= map.space.capacityPages, map.space.isUsed(page: page, pages: pages),
       Int(chunk.elements) == pages * kernelPageSize / zones[index].size
     else { throw InvariantViolation("\(name): \(pages) pages, \(chunk.elements) elements") }
-    for offset in 0..<pages where Int(offsets[page + offset]) != offset {
-      throw InvariantViolation("\(name): page \(offset) points \(offsets[page + offset]) pages back")
+    for offset in 0..<pages where Int(state.pointee.pages[page + offset]) != (index + 1) << 8 | offset {
+      throw InvariantViolation("\(name): the word of page \(offset) is \(state.pointee.pages[page + offset])")
     }
     var free = 0
+    let words = words(zones + index, page: page)
     for number in 0..<Int(chunk.elements) {
-      let asked = Int(requested[page << Self.slotShift + number])
-      guard asked <= zones[index].size else { throw InvariantViolation("\(name): element \(number) holds \(asked)") }
-      if asked == 0 { free += 1 }
-      sums[index].live += asked
+      let word = words[number]
+      if word >= ItemWords.free {
+        free += 1
+        continue
+      }
+      guard word > 0, Int(word) <= zones[index].size else {
+        throw InvariantViolation("\(name): element \(number) holds \(word)")
+      }
+      sums[index].live += Int(word)
     }
     var length = 0
     var next = chunk.head
-    while next != Self.endOfList {
-      guard next < chunk.elements, requested[page << Self.slotShift + Int(next)] == 0, length < free else {
-        throw InvariantViolation("\(name): element \(next) on the free list")
+    while next != ItemWords.end {
+      let number = Int(next & ~ItemWords.free)
+      guard next >= ItemWords.free, number < Int(chunk.elements), words[number] >= ItemWords.free, length < free else {
+        throw InvariantViolation("\(name): element \(number) on the free list")
       }
       length += 1
-      next = links[page << Self.slotShift + Int(next)]
+      next = words[number]
     }
     guard free == chunk.free, length == free else {
       throw InvariantViolation("\(name): \(free) free elements, \(length) listed, \(chunk.free) counted")
@@ -111,14 +114,16 @@ extension ZoneMapAllocator {
     var next = queue.head
     while next != Self.none {
       let chunk = chunks[Int(next)]
-      guard chunk.state == kind, Int(chunk.zone) == index, chunk.previous == previous, length < expected else {
+      guard chunk.state == kind, Int(chunk.zone) == index, length < expected,
+        previous == Self.none || chunk.previous == previous
+      else {
         throw InvariantViolation("zone \(names[index]): chunk at page \(next) in the queue \(kind)")
       }
       length += 1
       previous = next
       next = chunk.next
     }
-    guard length == expected, queue.tail == previous else {
+    guard length == expected, previous == Self.none || queue.tail == previous else {
       throw InvariantViolation("zone \(names[index]): \(length) chunks in the queue \(kind), expected \(expected)")
     }
   }

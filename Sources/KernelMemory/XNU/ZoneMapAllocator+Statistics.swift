@@ -16,10 +16,13 @@ extension ZoneMapAllocator {
   /// Adds every byte of zone_map to a ledger.
   func add(to ledger: inout Ledger) {
     let now = state.pointee
-    ledger.live += now.liveBytes
-    ledger.rounding += now.liveElementBytes - now.liveBytes
-    ledger.slabFree += now.elementBytes - now.liveElementBytes
-    ledger.slabOverhead += now.pages * kernelPageSize - now.elementBytes
+    let live = now.bytesAskedFor - now.bytesGivenBack
+    var liveElements = 0
+    for index in 0..<now.zoneCount { liveElements += now.zones[index].used * now.zones[index].size }
+    ledger.live += live
+    ledger.rounding += liveElements - live
+    ledger.slabFree += now.elementBytes - liveElements
+    ledger.slabOverhead += now.usedPages * kernelPageSize - now.elementBytes
     ledger.bucketStructures += metadataPages * kernelPageSize
   }
 

@@ -17,10 +17,6 @@ public final class ZoneMapAllocator {
   public static let capacity = 256
   /// No chunk.
   static let none: Int32 = -1
-  /// The end of a free list of elements.
-  static let endOfList = UInt16.max
-  /// Elements that a page can hold: the stride of the element columns.
-  static let slotShift = 9
 
   /// zone_map.
   public let map: WiredMap
@@ -31,13 +27,10 @@ public final class ZoneMapAllocator {
   /// Names of the zones, in the order of creation.
   public private(set) var names: [String] = []
 
-  let chunks: UnsafeMutablePointer<Chunk>
-  /// Pages from the first page of the chunk to this one (real_metadata_offset).
-  let offsets: UnsafeMutablePointer<UInt8>
-  /// The element behind each free element; an element's slot is the first page of its chunk << 9 + its number.
-  let links: UnsafeMutablePointer<UInt16>
-  /// Requested size of a live element, 0 for a free one.
-  let requested: UnsafeMutablePointer<UInt16>
+  /// What is kept of each element.
+  private let words: ItemWords
+  /// Accounts of the malloc types of the caller.
+  private var types = RecordColumn<MallocTypeAccount>(capacity: 32)
   /// The bytes of the map, for the poison of checked mode.
   let diagnostic: ZonePoison?
   /// Accounts, in memory of their own: stored properties of a class cost an exclusivity check at each access.
@@ -60,22 +53,22 @@ public final class ZoneMapAllocator {
     self.pointerSize = pointerSize
     metadataPages = Self.metadataPages(mapPages: pages, pointerSize: pointerSize)
     diagnostic = backing.map { ZonePoison(backing: $0, pointerSize: pointerSize) }
-    chunks = .allocate(capacity: max(1, pages))
-    chunks.initialize(repeating: Chunk(), count: max(1, pages))
-    offsets = .allocate(capacity: max(1, pages))
-    offsets.initialize(repeating: 0, count: max(1, pages))
-    links = .allocate(capacity: max(1, pages << Self.slotShift))
-    requested = .allocate(capacity: max(1, pages << Self.slotShift))
+    words = ItemWords(pages: pages)
     state = .allocate(capacity: 1)
-    state.initialize(to: State(zones: .allocate(capacity: Self.capacity)))
+    state.initialize(
+      to: State(
+        start: map.space.start.rawValue, zones: .allocate(capacity: Self.capacity), chunks: .zeroed(pages + 1) + 1,
+        pages: .zeroed(max(1, pages)), types: types.base,
+        zoneOfSize: .zeroed(Self.largestChunk * kernelPageSize / 8 + 1)))
     _ = map.allocate(pages: metadataPages, .wait)
   }
 
   deinit {
-    chunks.deallocate()
-    offsets.deallocate()
-    links.deallocate()
-    requested.deallocate()
+    (chunks - 1).deallocate()
+    types.deallocate()
+    state.pointee.zoneOfSize.deallocate()
+    state.pointee.pages.deallocate()
+    words.deallocate()
     zones.deallocate()
     state.deallocate()
   }
@@ -83,6 +76,12 @@ public final class ZoneMapAllocator {
   /// struct zone of every zone, in the order of creation.
   @inline(__always)
   var zones: UnsafeMutablePointer<Zone> { state.pointee.zones }
+  /// struct zone_page_metadata of every page.
+  @inline(__always)
+  var chunks: UnsafeMutablePointer<Chunk> { state.pointee.chunks }
+  /// Pages from the first page of the chunk to this one (real_metadata_offset); 0 where there is no chunk.
+  @inline(__always)
+  func offset(ofPage page: Int) -> Int { Int(state.pointee.pages[page] & 0xFF) }
 
   /// Pages of the metadata of a map: two pointers and 8 bytes for each of its pages.
   public static func metadataPages(mapPages: Int, pointerSize: Int) -> Int {
@@ -116,14 +115,53 @@ public final class ZoneMapAllocator {
     let size = Self.elementSize(requestedSize, pointerSize: pointerSize)
     let pages = Self.chunkPages(elementSize: size)
     let rounded = (maximum + kernelPageSize - 1) / kernelPageSize * kernelPageSize
+    let column = wordColumn(elementSize: size)
     (zones + index).initialize(
       to: Zone(
-        size: size, requestedSize: requestedSize, chunkPages: pages,
-        reciprocal: ((1 as UInt64) << 32 + UInt64(size) - 1) / UInt64(size),
-        maximumBytes: max(rounded, pages * kernelPageSize), isCollectable: isCollectable))
+        size: size, reciprocal: ((1 as UInt64) << 32 + UInt64(size) - 1) / UInt64(size), words: column.words,
+        sizeBit: MallocTypeRecord.sizeBit(size), wordShift: UInt8(column.shift), isCollectable: isCollectable,
+        chunkPages: Int32(pages), requestedSize: requestedSize, maximumBytes: max(rounded, pages * kernelPageSize)))
     names.append(name)
     state.pointee.zoneCount = names.count
+    limitShortPaths()
     return index
+  }
+
+  /// The column of the words of elements: large ones have it in the records of chunks, so that a call finds both in one
+  /// line of memory.
+  private func wordColumn(elementSize size: Int) -> (words: UnsafeMutablePointer<UInt16>, shift: Int) {
+    guard size * Chunk.ownWords >= kernelPageSize else { return words.column(itemSize: size) }
+    let stride = MemoryLayout<Chunk>.stride
+    let own = Chunk.ownWords * MemoryLayout<UInt16>.stride
+    let first = UnsafeMutableRawPointer(chunks) + (stride - own)
+    return (first.assumingMemoryBound(to: UInt16.self), (stride / MemoryLayout<UInt16>.stride).trailingZeroBitCount)
+  }
+
+  /// A malloc type more: its account has the next index.
+  func appendType() {
+    types.append(MallocTypeAccount())
+    state.pointee.types = types.base
+    state.pointee.typeCount = types.count
+    limitShortPaths()
+  }
+
+  /// What the short paths serve changes with the zones, the malloc types, the due thread calls and the end of the kernel.
+  func limitShortPaths() {
+    let isOpen = diagnostic == nil && !state.pointee.isDead && state.pointee.pendingGrowths == 0
+    state.pointee.fastZones = isOpen ? state.pointee.zoneCount : 0
+    state.pointee.fastTypes = isOpen ? state.pointee.typeCount : 0
+    state.pointee.fastBytes = isOpen ? UInt64(map.space.capacityPages * kernelPageSize) : 0
+  }
+
+  /// The address of the element that a word of a free list names; null at the end of the list.
+  func address(ofWord word: UInt16, page: Int, size: Int) -> KernelAddress {
+    word == ItemWords.end ? .null : address(ofElement: Int(word & ~ItemWords.free), page: page, size: size)
+  }
+
+  /// The words of the elements of a chunk.
+  @inline(__always)
+  func words(_ zone: UnsafeMutablePointer<Zone>, page: Int) -> UnsafeMutablePointer<UInt16> {
+    zone.pointee.words + page &<< Int(zone.pointee.wordShift)
   }
 
   /// The address of an element of a chunk.
