@@ -79,11 +79,11 @@ struct FreeBSD4PropertyTests {
   @Test func aCorruptedCounterIsAViolation() throws {
     let model = try bootFreeBSD4()
     _ = model.malloc(100, model.mallocType(named: "temp"), .wait)
-    model.buckets.buckets[3].totalFree += 1
+    model.buckets.bucket(3).pointee.total += 1
     #expect(throws: InvariantViolation.self) { try model.checkInvariants() }
-    model.buckets.buckets[3].totalFree -= 1
+    model.buckets.bucket(3).pointee.total -= 1
     try model.checkInvariants()
-    model.buckets.records[0].count -= 1
+    model.buckets.state.pointee.counts[1] -= 1
     #expect(throws: InvariantViolation.self) { try model.checkInvariants() }
   }
 }

@@ -44,7 +44,7 @@ struct OpenBSD39PropertyTests {
   @Test func aCorruptedCounterIsAViolation() throws {
     let model = try bootOpenBSD()
     _ = model.malloc(100, model.mallocType(named: "temp"), .wait)
-    model.buckets.buckets[3].totalFree += 1
+    model.buckets.bucket(3).pointee.total += 1
     #expect(throws: InvariantViolation.self) { try model.checkInvariants() }
   }
 }

@@ -17,25 +17,27 @@ extension BucketMalloc {
     var found = [Found](repeating: Found(), count: classes.count)
     var live = 0
     var large = 0
-    for page in 0..<min(state.pointee.recordEnd, map.space.capacityPages) {
-      let index = Int(records[page].sizeClass)
+    for page in 0..<min(state.pointee.pageEnd - 1, map.space.capacityPages) {
+      let index = sizeClass(ofPage: page + 1)
       guard index < Self.classCount else { continue }
-      let pages = index > Self.largestListedClass ? Int(records[page].count) : index == Self.largestListedClass ? 2 : 1
-      guard pages > 0, page + pages <= map.space.capacityPages, map.space.isUsed(page: page, pages: pages) else {
-        throw InvariantViolation("malloc: \(pages) pages at \(page), class \(16 << index), are not all used in the map")
+      let count = Int(state.pointee.counts[page + 1])
+      let range = index > Self.largestListedClass ? count : index == Self.largestListedClass ? 2 : 1
+      guard range > 0, page + range <= map.space.capacityPages, map.space.isUsed(page: page, pages: range) else {
+        throw InvariantViolation("malloc: \(range) pages at \(page), class \(16 << index), are not all used in the map")
       }
       if index > Self.largestListedClass {
-        large += pages * kernelPageSize
+        large += range * kernelPageSize
       } else {
         live += try checkPage(page, index, &found[index])
       }
     }
     var rounded = 0
     for index in classes {
-      guard found[index].total == buckets[index].total, found[index].free == buckets[index].totalFree else {
+      let bucket = bucket(index).pointee
+      guard found[index].total == bucket.total, found[index].free == Int(bucket.free) else {
         throw InvariantViolation(
           "malloc: pages of class \(16 << index) hold \(found[index].total) items,"
-            + " \(found[index].free) free; counted \(buckets[index].total), \(buckets[index].totalFree)")
+            + " \(found[index].free) free; counted \(bucket.total), \(bucket.free)")
       }
       rounded += (found[index].total - found[index].free) << (index + Self.minimumShift)
     }
@@ -53,48 +55,44 @@ extension BucketMalloc {
     var typeBytes = 0
     var inUse = 0
     for (index, name) in typeNames.enumerated() {
-      let type = types[index]
+      let type = types[index].pointee
       typeBytes += type.bytes
       inUse += type.inUse
-      guard UInt64(bitPattern: Int64(type.inUse)) == type.calls &- type.frees else {
-        throw InvariantViolation(
-          "malloc type \"\(name)\": \(type.inUse) in use, \(type.calls) requests, \(type.frees) frees")
-      }
-      guard type.highUse >= type.bytes else {
+      guard type.highUse >= type.bytes, type.quietBytes <= min(type.highUse, typeLimit) else {
         throw InvariantViolation("malloc type \"\(name)\": \(type.bytes) bytes, high use \(type.highUse)")
       }
     }
     guard typeBytes == bytes else {
       throw InvariantViolation("malloc: types hold \(typeBytes) bytes, pages say \(bytes)")
     }
-    let items = (0..<Self.classCount).reduce(0) { $0 + buckets[$1].total - buckets[$1].totalFree }
+    let items = (0..<Self.classCount).reduce(0) { $0 + bucket($1).pointee.used }
     guard items == inUse else { throw InvariantViolation("malloc: types have \(inUse) in use, buckets \(items)") }
   }
 
   /// Walks one free list.
   private func checkList(_ index: Int) throws(InvariantViolation) {
-    let bucket = buckets[index]
+    let bucket = bucket(index).pointee
     let size = 16 << index
     var length = 0
-    var item = bucket.head
-    var last = Self.endOfList
-    while item != Self.endOfList {
-      let page = Int(item >> 8)
-      guard page < map.space.capacityPages, Int(records[page].sizeClass) == index else {
+    var last = 0
+    var item = Int(bucket.places[0])
+    while item != 0 {
+      let page = (item << Int(bucket.shift)) >> 12
+      guard page <= map.space.capacityPages, sizeClass(ofPage: page) == index else {
         throw InvariantViolation("malloc: item \(item) on the list of \(size) bytes is of another class")
       }
-      guard requested[Int(item)] == 0 else {
+      guard bucket.places[item] >= 0 else {
         throw InvariantViolation("malloc: item \(item) on the list of \(size) bytes is live")
       }
       length += 1
       guard length <= bucket.total else { throw InvariantViolation("malloc: the list of \(size) bytes has a loop") }
       last = item
-      item = links[Int(item)]
+      item = Int(bucket.places[item])
     }
-    guard length == bucket.totalFree else {
-      throw InvariantViolation("malloc: \(length) items on the list of \(size) bytes, \(bucket.totalFree) counted")
+    guard length == Int(bucket.free) else {
+      throw InvariantViolation("malloc: \(length) items on the list of \(size) bytes, \(bucket.free) counted")
     }
-    guard order == .lifo || length == 0 || bucket.tail == last else {
+    guard order == .lifo || Int(bucket.tail) == last else {
       throw InvariantViolation("malloc: the tail of the list of \(size) bytes is \(bucket.tail), expected \(last)")
     }
   }
@@ -102,19 +100,22 @@ extension BucketMalloc {
   /// Counts the items of one page; returns the bytes that callers asked for.
   private func checkPage(_ page: Int, _ index: Int, _ found: inout Found) throws(InvariantViolation) -> Int {
     let size = 16 << index
-    let items = buckets[index].itemsPerRefill
+    let bucket = bucket(index).pointee
+    let items = Int(bucket.itemsPerRefill)
+    let places = bucket.places + (((page + 1) << 12) >> Int(bucket.shift))
+    let count = Int(state.pointee.counts[page + 1])
     var live = 0
     var free = 0
     for slot in 0..<items {
-      let asked = Int(requested[page << Self.slotShift | slot])
+      let asked = max(0, -Int(places[slot]))
       guard asked <= size else {
         throw InvariantViolation("malloc: item \(slot) of page \(page): \(asked) bytes in class \(size)")
       }
       if asked == 0 { free += 1 }
       live += asked
     }
-    guard free == Int(records[page].count) else {
-      throw InvariantViolation("malloc: page \(page) of class \(size): \(free) free, \(records[page].count) counted")
+    guard free == count else {
+      throw InvariantViolation("malloc: page \(page) of class \(size): \(free) free, \(count) counted")
     }
     found.total += items
     found.free += free

@@ -25,22 +25,28 @@ extension BucketMalloc {
   /// Requests that were not allowed to sleep and got nothing.
   public var noWaitFailures: UInt64 { state.pointee.noWaitFailures }
   /// Bytes that callers asked for and hold, classes up to 8 KiB.
-  public var liveBytes: Int { state.pointee.liveBytes }
+  public var liveBytes: Int { state.pointee.bytesAskedFor &- state.pointee.bytesGivenBack }
   /// The same at the rounded sizes.
-  public var liveRoundedBytes: Int { state.pointee.liveRoundedBytes }
+  public var liveRoundedBytes: Int {
+    (0...Self.largestListedClass).reduce(0) { $0 + bucket($1).pointee.used << ($1 + Self.minimumShift) }
+  }
   /// Bytes of live allocations above 8 KiB.
   public var largeBytes: Int { state.pointee.largeBytes }
   /// struct malloc_type of every type, in the order of registration.
   @inline(__always)
-  var types: UnsafeMutablePointer<MallocTypeRecord> { state.pointee.types.base }
+  var types: TypeColumn { state.pointee.types }
+
+  /// The class of a page, by the page of an offset; ``classCount`` for none.
+  @inline(__always)
+  func sizeClass(ofPage page: Int) -> Int { Int(state.pointee.units[page]) / Self.unit(of: 1) }
 
   /// Statistics by size class, the smallest first, all sixteen.
   public func bucketStatistics() -> [BucketStatistics] {
     (0..<Self.classCount).map { index in
-      let bucket = buckets[index]
+      let bucket = bucket(index).pointee
       return BucketStatistics(
-        size: 16 << index, used: bucket.total - bucket.totalFree, free: bucket.totalFree, requests: bucket.calls,
-        highWater: bucket.highWater, couldFree: bucket.couldFree)
+        size: 16 << index, used: bucket.used, free: Int(bucket.free), requests: UInt64(requests(sizeClass: index)),
+        highWater: Int(bucket.highWater), couldFree: Int(bucket.couldFree))
     }
   }
 
@@ -54,14 +60,14 @@ extension BucketMalloc {
 
   /// Bytes of the items on the free lists.
   public var freeBytes: Int {
-    (0...Self.largestListedClass).reduce(0) { $0 + buckets[$1].totalFree << ($1 + Self.minimumShift) }
+    (0...Self.largestListedClass).reduce(0) { $0 + Int(bucket($1).pointee.free) << ($1 + Self.minimumShift) }
   }
 
   /// Size that the kernel derives from the page record of an address inside the map, bytes: the class, 512 KiB for all
   /// above 256 KiB.
   public func itemSize(at address: KernelAddress) -> Int {
     guard map.space.contains(address) else { return 0 }
-    let index = Int(records[map.space.page(of: address)].sizeClass)
+    let index = sizeClass(ofPage: map.space.page(of: address) + 1)
     return index < Self.classCount ? 16 << index : 0
   }
 
@@ -70,6 +76,13 @@ extension BucketMalloc {
   /// The kernel's counters are signed: a free of more bytes than a type holds, possible where an item is freed under
   /// another type than it was allocated with, makes them negative. Here such a row shows 0.
   public func typeStatistics() -> [MallocTypeStatistics] {
-    typeNames.indices.map { types[$0].statistics(name: typeNames[$0], limit: typeLimit) }
+    typeNames.indices.map { index in
+      let type = types[index].pointee
+      let requests = requests(type: index)
+      return MallocTypeStatistics(
+        name: typeNames[index], inUse: UInt64(max(0, type.inUse)), bytes: UInt64(max(0, type.bytes)),
+        requests: UInt64(requests), frees: UInt64(requests - type.inUse), highUse: UInt64(type.highUse),
+        limit: UInt64(typeLimit), limitBlocks: type.limitBlocks, mapBlocks: 0, sizes: sizes(type: index))
+    }
   }
 }

@@ -5,8 +5,8 @@
 ///
 /// FreeBSD 4 sys/kern/kern_malloc.c; OpenBSD 3.9 and NetBSD before 6 have the same allocator with another list order
 /// and another limit. Requests up to 8 KiB come from free lists whose pages never go back to the map; larger ones are
-/// whole pages, given back at free. Nothing is kept in the pages themselves: page records, list links and requested
-/// sizes lie in columns beside the map.
+/// whole pages, given back at free. Nothing is kept in the pages themselves: page records lie in columns beside
+/// the map, list links and requested sizes in one of each class.
 ///
 /// What a refused request means is for the model to say: ``malloc(_:_:_:)`` returns null and ``refusal`` tells why.
 public final class BucketMalloc {
@@ -56,44 +56,8 @@ public final class BucketMalloc {
   static let largestListedClass = 9
   /// The most pages of one allocation.
   static let largestPageCount = 65535
-  /// Items that a page can hold: the stride of the item columns.
-  static let slotShift = 8
-  /// The class of a page without an allocation of its own.
-  static let noClass: UInt8 = 255
-  /// The end of a free list.
-  static let endOfList = UInt32.max
-
-  /// struct kmembuckets.
-  struct Bucket {
-    var head = BucketMalloc.endOfList
-    var tail = BucketMalloc.endOfList
-    var total = 0
-    var totalFree = 0
-    var calls: UInt64 = 0
-    var couldFree = 0
-    var itemsPerRefill = 1
-    var highWater = 5
-  }
-
-  /// struct kmemusage: 4 bytes a page.
-  struct PageRecord {
-    var sizeClass: UInt8
-    /// Free items of a listed class, pages of a large allocation.
-    var count: UInt16
-  }
-
-  /// The allocator's own variables.
-  struct State {
-    var refusal = Refusal.none
-    var freeError = FreeError.none
-    var noWaitFailures: UInt64 = 0
-    var liveBytes = 0
-    var liveRoundedBytes = 0
-    var largeBytes = 0
-    /// No page from here on ever had a record.
-    var recordEnd = 0
-    var types = RecordColumn<MallocTypeRecord>(capacity: 32)
-  }
+  /// What ``State/units`` says of a page without an allocation of its own: a class behind the last one.
+  static let noClass = UInt8(unit(of: classCount))
 
   /// The map that pages come from.
   public let map: WiredMap
@@ -104,24 +68,18 @@ public final class BucketMalloc {
   /// Names of the types, in the order of registration.
   public private(set) var typeNames: [String] = []
 
-  let buckets: UnsafeMutablePointer<Bucket>
-  let records: UnsafeMutablePointer<PageRecord>
-  /// The item behind each free item; an item's index is its page << 8 | its number in the page.
-  ///
-  /// Only the pages of listed classes are ever touched.
-  let links: UnsafeMutablePointer<UInt32>
-  /// Requested size of a live item, 0 for a free one.
-  let requested: UnsafeMutablePointer<UInt16>
   /// The bytes of the map, for the trash patterns of checked mode.
   let diagnostic: BucketDiagnostic?
   /// Accounts, in memory of their own: stored properties of a class cost an exclusivity check at each access.
   let state: UnsafeMutablePointer<State>
+  /// Calls are served by ``take(_:_:_:_:)`` and ``give(_:_:_:_:needsUse:)`` where they can be.
+  private var usesShortPath: Bool
   private var typeIndices: [String: Int] = [:]
 
   /// An allocator with empty lists.
   ///
   /// - Parameters:
-  ///   - map: where pages come from, below 2^24 pages.
+  ///   - map: where pages come from, below 2^23 − 1 pages.
   ///   - order: where a freed item goes.
   ///   - typeLimit: the limit of every type, bytes.
   ///   - backing: the bytes behind the map; given, freed items are filled with a pattern and verified at reuse as
@@ -132,39 +90,23 @@ public final class BucketMalloc {
     trash: BucketTrash = .freeBSD
   ) {
     let pages = map.space.capacityPages
-    precondition(pages < 1 << 24, "BucketMalloc: \(pages) pages")
+    // The numbers of the smallest items have 31 bits; page 0 lies below the map.
+    precondition(pages + 1 < 1 << 23, "BucketMalloc: \(pages) pages")
     self.map = map
     self.order = order
     self.typeLimit = typeLimit
     diagnostic = backing.map { BucketDiagnostic(backing: $0, style: trash) }
-    buckets = .allocate(capacity: Self.classCount)
-    buckets.initialize(repeating: Bucket(), count: Self.classCount)
-    for index in 0..<Self.classCount {
-      let items = max(1, kernelPageSize >> (index + Self.minimumShift))
-      buckets[index].itemsPerRefill = items
-      buckets[index].highWater = 5 * items
-    }
-    records = .allocate(capacity: max(1, pages))
-    records.initialize(repeating: PageRecord(sizeClass: Self.noClass, count: 0), count: max(1, pages))
-    links = .allocate(capacity: max(1, pages << Self.slotShift))
-    requested = .allocate(capacity: max(1, pages << Self.slotShift))
-    state = .allocate(capacity: 1)
-    state.initialize(to: State())
+    usesShortPath = backing == nil
+    state = State.allocate(origin: map.space.start.rawValue &- UInt64(kernelPageSize), pages: pages + 1)
   }
 
-  deinit {
-    buckets.deallocate()
-    records.deallocate()
-    links.deallocate()
-    requested.deallocate()
-    state.pointee.types.deallocate()
-    state.deallocate()
-  }
+  deinit { State.deallocate(state) }
 
   /// The index of a type; a new name is registered.
   public func register(_ name: String) -> Int {
     if let known = typeIndices[name] { return known }
-    let index = state.pointee.types.append(MallocTypeRecord())
+    let index = state.pointee.types.append()
+    if usesShortPath { state.pointee.fastTypes = index + 1 }
     typeNames.append(name)
     typeIndices[name] = index
     return index
@@ -178,10 +120,26 @@ public final class BucketMalloc {
     return min(bits &- minimumShift, classCount &- 1)
   }
 
-  /// The address of an item.
+  /// How many bytes the counter of a class lies behind that of the first one (``TypeColumn``).
+  ///
+  /// Its bucket lies eight times as far behind the first one. The columns of pages and sizes hold this unit, so that neither
+  /// address needs a shift.
   @inline(__always)
-  func address(ofItem item: UInt32, sizeClass: Int) -> KernelAddress {
-    let slot = UInt64(item & 255) << UInt64(truncatingIfNeeded: sizeClass &+ Self.minimumShift)
-    return KernelAddress(rawValue: map.space.start.rawValue &+ UInt64(item >> 8) << 12 &+ slot)
+  static func unit(of sizeClass: Int) -> Int { sizeClass &* 8 }
+
+  /// A class, the one behind the last included: that of pages without an allocation of their own.
+  @inline(__always)
+  func bucket(_ sizeClass: Int) -> UnsafeMutablePointer<Bucket> { State.bucket(state, Self.unit(of: sizeClass)) }
+
+  /// From now on every call is served by the long path.
+  func endShortPath() {
+    usesShortPath = false
+    state.pointee.fastTypes = 0
+  }
+
+  /// The kernel has ended: every call is served by the long path, which says so.
+  func end() {
+    state.pointee.hasEnded = true
+    endShortPath()
   }
 }

@@ -56,7 +56,7 @@ struct BucketVMStat {
   func text(_ malloc: BucketMalloc, order: [Int]) -> String {
     let rows = malloc.bucketStatistics().filter { $0.requests > 0 }
     if rows.isEmpty, let nothingGathered { return nothingGathered }
-    let types = order.filter { malloc.types[$0].calls > 0 }
+    let types = order.filter { malloc.requests(type: $0) > 0 }
     var text = "Memory statistics by bucket size\n"
     text += "\(sizeHeading)   In Use   Free   Requests  HighWater  Couldfree\n"
     for row in rows {
@@ -68,15 +68,16 @@ struct BucketVMStat {
 
     text += typeHeading
     var used = 0
-    var requests: UInt64 = 0
+    var requests = 0
     for index in types {
-      let type = malloc.types[index]
+      let type = malloc.types[index].pointee
+      let calls = malloc.requests(type: index)
       text += pad(malloc.typeNames[index], nameWidth)
       text += "\(pad(type.inUse, 6))\(pad(kilobytes(type.bytes), 6))K\(pad(kilobytes(type.highUse), 7))K"
-      text += "\(pad(kilobytes(malloc.typeLimit), 6))K\(pad(type.calls, 9))"
-      text += "\(pad(type.limitBlocks, 5))\(pad(type.mapBlocks, 6))\(sizesList(type.sizes))\n"
+      text += "\(pad(kilobytes(malloc.typeLimit), 6))K\(pad(calls, 9))"
+      text += "\(pad(type.limitBlocks, 5))\(pad(0, 6))\(sizesList(malloc.sizes(type: index)))\n"
       used += type.bytes
-      requests += type.calls
+      requests += calls
     }
     let free = rows.reduce(0) { $0 + $1.size * $1.free }
     text += totalsHeading
@@ -89,7 +90,7 @@ struct BucketVMStat {
     var line = ""
     var length = 8
     var isFirst = true
-    for index in types where malloc.types[index].sizes & UInt64(size / 16) != 0 {
+    for index in types where malloc.sizes(type: index) & UInt64(size / 16) != 0 {
       let name = malloc.typeNames[index]
       length += 2 + name.utf8.count
       line += isFirst ? "\(sizeColumn(size))  \(name)" : ","

@@ -32,7 +32,8 @@ extension BucketMalloc {
       // Nothing but a free of the same type wakes the sleeper.
       let name = typeNames[type]
       return .stuck(
-        reason: "sleeps on \"\(name)\": malloc type \"\(name)\" holds \(types[type].bytes) bytes, limit \(typeLimit)",
+        reason:
+          "sleeps on \"\(name)\": malloc type \"\(name)\" holds \(types[type].pointee.bytes) bytes, limit \(typeLimit)",
         requestBytes: size)
     case .mapFull: return .panic(message: Self.outOfSpaceMessage, requestBytes: bytes)
     case .noPages, .pagesNeverCome:

@@ -19,7 +19,7 @@ extension FreeBSD4 {
       // tsleep(ksp, PSWP + 2, ks_shortdesc, 0): nothing but a free of the same type wakes it.
       let name = buckets.typeNames[type]
       failure = .stuck(
-        reason: "sleeps on \"\(name)\": malloc type \"\(name)\" holds \(buckets.types[type].bytes) bytes,"
+        reason: "sleeps on \"\(name)\": malloc type \"\(name)\" holds \(buckets.types[type].pointee.bytes) bytes,"
           + " limit \(buckets.typeLimit)",
         requestBytes: size)
     case .mapFull: panicTooSmall(pages: Self.pages(of: size))

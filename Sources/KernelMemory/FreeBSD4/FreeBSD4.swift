@@ -40,11 +40,11 @@ public final class FreeBSD4: AllocatorModel {
   public var currentCPU = 0
   /// What the kernel died of or waits for; nil while it lives.
   public internal(set) var failure: KernelFailure? {
-    didSet { dead.pointee = failure != nil }
+    didSet { if failure != nil { buckets.end() } }
   }
   /// True once ``failure`` is there.
   @inline(__always)
-  public var hasEnded: Bool { dead.pointee }
+  public var hasEnded: Bool { bucketState.pointee.hasEnded }
   /// The soft limit on vnodes: maxproc + pages / 4.
   public let desiredVnodes: Int
   /// Address space that ``loseAddressSpace(pages:)`` took out of kmem_map, bytes.
@@ -63,8 +63,8 @@ public final class FreeBSD4: AllocatorModel {
   let objects: Objects
   var log = ConsoleLog()
   private let isChecked: Bool
-  /// ``failure`` is not nil: the one word of it that every call reads.
-  private let dead: UnsafeMutablePointer<Bool>
+  /// What the short paths of malloc and free read.
+  private let bucketState: UnsafeMutablePointer<BucketMalloc.State>
 
   /// Boots FreeBSD 4 with a GENERIC configuration (maxusers 32).
   public convenience init(_ configuration: ModelConfiguration) throws(ModelConfigurationError) {
@@ -85,12 +85,11 @@ public final class FreeBSD4: AllocatorModel {
 
     let backing = configuration.checked ? configuration.backing : nil
     isChecked = backing != nil
-    dead = .allocate(capacity: 1)
-    dead.initialize(to: false)
     let physical = configuration.pages
     let kmem = WiredMap(
       space: AddressMap(start: Self.kmemStart, pages: bytes / kernelPageSize), physical: physical)
     buckets = BucketMalloc(map: kmem, order: .lifo, typeLimit: Self.typeLimit(kmemSize: bytes), checkedBacking: backing)
+    bucketState = buckets.state
 
     let mbufPages = self.tuning.mbufMapBytes / kernelPageSize
     let mbufMap = WiredMap(space: AddressMap(start: Self.mbufStart, pages: mbufPages), physical: physical)
@@ -103,16 +102,30 @@ public final class FreeBSD4: AllocatorModel {
     objects = Objects(zones: zones, mbufs: mbufs, buckets: buckets, tuning: self.tuning)
   }
 
-  deinit { dead.deallocate() }
-
   // MARK: malloc(9)
 
   /// The handle of a malloc type; a new name is registered.
   public func mallocType(named name: String) -> MallocType { MallocType(index: buckets.register(name)) }
 
   /// malloc(9) of `size` bytes, at least 1 (sys/kern/kern_malloc.c); null where there is nothing to give.
+  @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    let address = BucketMalloc.take(bucketState, size, type.index, .lifo)
+    return address != .null ? address : mallocLong(size, type, wait)
+  }
+
+  /// The head of a free list, where malloc has nothing else to do.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    let item = BucketMalloc.take(bucketState, size, type.index, .lifo)
+    guard item != .null else { return false }
+    address = item
+    return true
+  }
+
+  @inline(never)
+  private func mallocLong(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    guard !hasEnded else { return .null }
     let address = buckets.malloc(size, type.index, wait)
     if address == .null { mallocRefused(size, type.index, wait) }
     if isChecked { reportModifiedItem() }
@@ -124,8 +137,24 @@ public final class FreeBSD4: AllocatorModel {
   /// Any other address and a second free end the kernel with the words of a DIAGNOSTIC kernel; a free of null does
   /// nothing. The bytes are taken off the type given here: the kernel keeps no note of the type of an item, so that a
   /// wrong one makes both counts wrong.
+  @inline(__always)
   public func free(_ address: KernelAddress, _ type: MallocType) {
-    guard !dead.pointee, address != .null else { return }
+    if !freeToCache(address, type) { freeLong(address, type) }
+  }
+
+  /// A free that puts an item on its list and has nothing else to do.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    BucketMalloc.give(bucketState, address, type.index, .lifo)
+  }
+
+  /// The line of memory that ``free(_:_:)`` of this address will read first.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) { BucketMalloc.prefetchGive(bucketState, address) }
+
+  @inline(never)
+  private func freeLong(_ address: KernelAddress, _ type: MallocType) {
+    guard !hasEnded, address != .null else { return }
     buckets.free(address, type.index)
     if buckets.freeError != .none { freeRefused(address, type.index) }
   }
@@ -134,7 +163,7 @@ public final class FreeBSD4: AllocatorModel {
 
   /// zalloc() (sys/vm/vm_zone.c), m_get() or m_clget(): one item, or null where there is nothing to give.
   public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    guard !hasEnded else { return .null }
     let count = objects.kernelZoneCount
     guard zone.index < count || zone.index >= count &+ Objects.mbufZones else {
       return mbufAlloc(zone.index &- count, wait)
@@ -148,7 +177,7 @@ public final class FreeBSD4: AllocatorModel {
 
   /// zfree(), m_free() or MCLFREE: the item goes to the head of its list.
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
-    guard !dead.pointee, address != .null else { return }
+    guard !hasEnded, address != .null else { return }
     let count = objects.kernelZoneCount
     let result =
       zone.index < count || zone.index >= count &+ Objects.mbufZones

@@ -45,11 +45,11 @@ public final class NetBSD: AllocatorModel {
 
   /// What the kernel died of or waits for; nil while it lives.
   public internal(set) var failure: KernelFailure? {
-    didSet { dead.pointee = failure != nil }
+    didSet { if failure != nil { buckets.end() } }
   }
   /// True once ``failure`` is there.
   @inline(__always)
-  public var hasEnded: Bool { dead.pointee }
+  public var hasEnded: Bool { bucketState.pointee.hasEnded }
   /// The soft limit on vnodes.
   public let desiredVnodes: Int
   /// nmbclusters: the limit of the cluster pool.
@@ -72,8 +72,8 @@ public final class NetBSD: AllocatorModel {
   var nextToRelieve = 0
   var isRelieving = false
   private let isChecked: Bool
-  /// ``failure`` is not nil: the one word of it that every call reads.
-  private let dead: UnsafeMutablePointer<Bool>
+  /// What the short paths of malloc and free read.
+  private let bucketState: UnsafeMutablePointer<BucketMalloc.State>
 
   /// Boots NetBSD 5 with a GENERIC configuration (maxusers 64).
   public convenience init(_ configuration: ModelConfiguration) throws(ModelConfigurationError) {
@@ -95,12 +95,11 @@ public final class NetBSD: AllocatorModel {
 
     let backing = configuration.checked ? configuration.backing : nil
     isChecked = backing != nil
-    dead = .allocate(capacity: 1)
-    dead.initialize(to: false)
     let physical = configuration.pages
     let kmem = WiredMap(space: AddressMap(start: Self.kmemStart, pages: bytes / kernelPageSize), physical: physical)
     buckets = BucketMalloc(
       map: kmem, order: .fifo, typeLimit: Self.typeLimit(kmemSize: bytes), checkedBacking: backing, trash: .uvm)
+    bucketState = buckets.state
 
     var sources = [PoolPageSource.map(kmem)]
     if self.tuning.usesKernelMap {
@@ -120,8 +119,6 @@ public final class NetBSD: AllocatorModel {
     pools.onShortage = { [unowned self] source, code in relieve(source: source, code: code) }
   }
 
-  deinit { dead.deallocate() }
-
   /// The processor on which the following calls run; a number out of range changes nothing.
   public var currentCPU: Int {
     get { caches.currentCPU }
@@ -136,7 +133,22 @@ public final class NetBSD: AllocatorModel {
   /// malloc(9) of `size` bytes, at least 1 (sys/kern/kern_malloc.c); null where there is nothing to give.
   @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    let address = BucketMalloc.take(bucketState, size, type.index, .fifo)
+    return address != .null ? address : mallocLong(size, type, wait)
+  }
+
+  /// The head of a free list, where malloc has nothing else to do.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    let item = BucketMalloc.take(bucketState, size, type.index, .fifo)
+    guard item != .null else { return false }
+    address = item
+    return true
+  }
+
+  @inline(never)
+  private func mallocLong(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    guard !hasEnded else { return .null }
     var address = buckets.malloc(size, type.index, wait)
     if address == .null { address = mallocRefused(size, type.index, wait) }
     if isChecked { reportModifiedItem() }
@@ -149,11 +161,26 @@ public final class NetBSD: AllocatorModel {
   /// nothing. The bytes are taken off the type given here; a type that has nothing in use ends the kernel.
   @inline(__always)
   public func free(_ address: KernelAddress, _ type: MallocType) {
-    guard !dead.pointee, address != .null else { return }
+    if !freeToCache(address, type) { freeLong(address, type) }
+  }
+
+  /// A free that puts an item on its list and has nothing else to do.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    BucketMalloc.give(bucketState, address, type.index, .fifo, needsUse: true)
+  }
+
+  /// The line of memory that ``free(_:_:)`` of this address will read first.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) { BucketMalloc.prefetchGive(bucketState, address) }
+
+  @inline(never)
+  private func freeLong(_ address: KernelAddress, _ type: MallocType) {
+    guard !hasEnded, address != .null else { return }
     buckets.free(address, type.index)
     if buckets.freeError != .none {
       freeRefused(address, type.index)
-    } else if buckets.types[type.index].inUse < 0 {
+    } else if buckets.types[type.index].pointee.inUse < 0 {
       freedUnderWrongType(address)
     }
   }
@@ -163,7 +190,7 @@ public final class NetBSD: AllocatorModel {
   /// pool_cache_get() or pool_get(): one item, or null where there is nothing to give.
   @inline(__always)
   public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    guard !hasEnded else { return .null }
     precondition(UInt(bitPattern: zone.index) < UInt(bitPattern: pools.count), "NetBSD: pool \(zone.index)")
     let cache = pools.pools[zone.index].cache
     let address = cache >= 0 ? caches.get(cache, wait) : pools.get(zone.index, wait)
@@ -175,7 +202,7 @@ public final class NetBSD: AllocatorModel {
   /// pool_cache_put() or pool_put().
   @inline(__always)
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
-    guard !dead.pointee, address != .null else { return }
+    guard !hasEnded, address != .null else { return }
     precondition(UInt(bitPattern: zone.index) < UInt(bitPattern: pools.count), "NetBSD: pool \(zone.index)")
     let cache = pools.pools[zone.index].cache
     let result = cache >= 0 ? caches.put(cache, address) : pools.put(zone.index, address)
@@ -193,7 +220,7 @@ public final class NetBSD: AllocatorModel {
   /// The daemon drains one pool a scan, in turn. Here one call goes on until a pool gave a page back or all were
   /// asked, because a caller that waits wakes the daemon again and again.
   public func reclaim() {
-    guard !dead.pointee else { return }
+    guard !hasEnded else { return }
     drainInTurn(idleFor: Self.inactiveTime)
   }
 

@@ -47,11 +47,11 @@ public final class OpenBSD39: AllocatorModel {
   public var currentCPU = 0
   /// What the kernel died of or waits for; nil while it lives.
   public internal(set) var failure: KernelFailure? {
-    didSet { dead.pointee = failure != nil }
+    didSet { if failure != nil { buckets.end() } }
   }
   /// True once ``failure`` is there.
   @inline(__always)
-  public var hasEnded: Bool { dead.pointee }
+  public var hasEnded: Bool { bucketState.pointee.hasEnded }
   /// The soft limit on vnodes: 2 × maxproc + NTEXT + 100.
   public let desiredVnodes: Int
   /// Address space that ``loseAddressSpace(pages:)`` took out of kmem_map, bytes.
@@ -63,8 +63,8 @@ public final class OpenBSD39: AllocatorModel {
   let objects: Objects
   var log = ConsoleLog()
   private let isChecked: Bool
-  /// ``failure`` is not nil: the one word of it that every call reads.
-  private let dead: UnsafeMutablePointer<Bool>
+  /// What the short paths of malloc and free read.
+  private let bucketState: UnsafeMutablePointer<BucketMalloc.State>
 
   /// Boots OpenBSD 3.9 with a GENERIC configuration (maxusers 32).
   public convenience init(_ configuration: ModelConfiguration) throws(ModelConfigurationError) {
@@ -89,12 +89,11 @@ public final class OpenBSD39: AllocatorModel {
 
     let backing = configuration.checked ? configuration.backing : nil
     isChecked = backing != nil
-    dead = .allocate(capacity: 1)
-    dead.initialize(to: false)
     let physical = configuration.pages
     let kmem = WiredMap(space: AddressMap(start: Self.kmemStart, pages: bytes / kernelPageSize), physical: physical)
     buckets = BucketMalloc(
       map: kmem, order: .fifo, typeLimit: Self.typeLimit(kmemSize: bytes), checkedBacking: backing, trash: .uvm)
+    bucketState = buckets.state
 
     let poolPages = Int(Self.kernelEnd.rawValue - poolStart.rawValue) / kernelPageSize
     poolMap = WiredMap(space: AddressMap(start: poolStart, pages: poolPages), physical: physical)
@@ -105,8 +104,6 @@ public final class OpenBSD39: AllocatorModel {
       sources: [reserve.map { .reserve($0) } ?? .map(poolMap)], checkedBacking: backing)
     objects = Objects(pools: pools, architecture: configuration.architecture, tuning: self.tuning)
   }
-
-  deinit { dead.deallocate() }
 
   // MARK: malloc(9)
 
@@ -120,7 +117,22 @@ public final class OpenBSD39: AllocatorModel {
   /// More than 65535 pages end the kernel before anything else is looked at, whether the caller may wait or not.
   @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    let address = BucketMalloc.take(bucketState, size, type.index, .fifo)
+    return address != .null ? address : mallocLong(size, type, wait)
+  }
+
+  /// The head of a free list, where malloc has nothing else to do.
+  @inline(__always)
+  public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
+    let item = BucketMalloc.take(bucketState, size, type.index, .fifo)
+    guard item != .null else { return false }
+    address = item
+    return true
+  }
+
+  @inline(never)
+  private func mallocLong(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
+    guard !hasEnded else { return .null }
     guard UInt(bitPattern: size) <= UInt(BucketMalloc.largestPageCount * kernelPageSize) else { return tooLarge(size) }
     let address = buckets.malloc(size, type.index, wait)
     if address == .null { failure = buckets.outcome(ofRefused: size, type: type.index, wait) }
@@ -135,7 +147,22 @@ public final class OpenBSD39: AllocatorModel {
   /// wrong one makes both counts wrong.
   @inline(__always)
   public func free(_ address: KernelAddress, _ type: MallocType) {
-    guard !dead.pointee, address != .null else { return }
+    if !freeToCache(address, type) { freeLong(address, type) }
+  }
+
+  /// A free that puts an item on its list and has nothing else to do.
+  @inline(__always)
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
+    BucketMalloc.give(bucketState, address, type.index, .fifo)
+  }
+
+  /// The line of memory that ``free(_:_:)`` of this address will read first.
+  @inline(__always)
+  public func prefetchFree(_ address: KernelAddress) { BucketMalloc.prefetchGive(bucketState, address) }
+
+  @inline(never)
+  private func freeLong(_ address: KernelAddress, _ type: MallocType) {
+    guard !hasEnded, address != .null else { return }
     buckets.free(address, type.index)
     if buckets.freeError != .none { freeRefused(address, type.index) }
   }
@@ -145,7 +172,7 @@ public final class OpenBSD39: AllocatorModel {
   /// pool_get(): one item, or null where there is nothing to give.
   @inline(__always)
   public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard !dead.pointee else { return .null }
+    guard !hasEnded else { return .null }
     let address = pools.get(zone.index, wait)
     if address == .null { poolRefused(zone.index, wait) }
     if isChecked { reportModifiedPoolItem() }
@@ -155,7 +182,7 @@ public final class OpenBSD39: AllocatorModel {
   /// pool_put(): the item goes back to its page.
   @inline(__always)
   public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
-    guard !dead.pointee, address != .null else { return }
+    guard !hasEnded, address != .null else { return }
     let result = pools.put(zone.index, address)
     if result != .none { poolFreeRefused(zone.index, address, result) }
   }
@@ -169,7 +196,7 @@ public final class OpenBSD39: AllocatorModel {
   ///
   /// malloc(9) gives nothing back.
   public func reclaim() {
-    guard !dead.pointee else { return }
+    guard !hasEnded else { return }
     for index in 0..<pools.count { pools.reclaim(index) }
   }
 
