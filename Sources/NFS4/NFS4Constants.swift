@@ -97,6 +97,12 @@ public enum NFSOpen {
   public static let claimDelegateCurrent: UInt32 = 2
   /// open_claim_type4 CLAIM_DELEGATE_PREV.
   public static let claimDelegatePrevious: UInt32 = 3
+  /// open_delegation_type4 OPEN_DELEGATE_NONE.
+  public static let delegateNone: UInt32 = 0
+  /// open_delegation_type4 OPEN_DELEGATE_READ.
+  public static let delegateRead: UInt32 = 1
+  /// open_delegation_type4 OPEN_DELEGATE_WRITE.
+  public static let delegateWrite: UInt32 = 2
   /// OPEN4_RESULT_CONFIRM: the open-owner must be confirmed.
   public static let resultConfirm: UInt32 = 0x2
   /// OPEN4_RESULT_LOCKTYPE_POSIX: byte-range locks may be split.

@@ -117,6 +117,15 @@ final class CompoundBuilder {
     return word(NFSOpen.claimNull).string(name)
   }
 
+  /// An OPEN of the current filehandle that was open before a restart.
+  func reclaim(
+    client: UInt64, owner: [UInt8], sequence: UInt32, access: UInt32 = NFSOpen.accessBoth, deny: UInt32 = 0,
+    delegation: UInt32 = NFSOpen.delegateNone
+  ) -> CompoundBuilder {
+    operation(.open).word(sequence).word(access).word(deny).long(client).opaque(owner).word(NFSOpen.noCreate)
+      .word(NFSOpen.claimPrevious).word(delegation)
+  }
+
   func openConfirm(_ stateid: Stateid, sequence: UInt32) -> CompoundBuilder {
     operation(.openConfirm).stateid(stateid).word(sequence)
   }

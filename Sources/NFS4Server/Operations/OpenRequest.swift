@@ -18,6 +18,10 @@ struct OpenRequest {
   var attributesStatus = NFSStatus.ok
   var claim: UInt32 = NFSOpen.claimNull
   var name = UnsafeRawBufferPointer(start: nil, count: 0)
+  /// open_delegation_type4 that a reclaim names.
+  var reclaimedDelegation: UInt32 = 0
+  /// The delegation that CLAIM_DELEGATE_CUR opens under.
+  var delegation = Stateid.anonymous
   /// The structure made for the owner while the arguments were read; 0 once it is the owner itself.
   var owner: KernelLink = 0
 
@@ -31,9 +35,11 @@ struct OpenRequest {
     claim = try c.word()
     switch claim {
     case NFSOpen.claimNull: name = try c.name()
-    case NFSOpen.claimPrevious: _ = try c.word()
+    case NFSOpen.claimPrevious:
+      reclaimedDelegation = try c.word()
+      guard reclaimedDelegation <= NFSOpen.delegateWrite else { throw .badXDR }
     case NFSOpen.claimDelegateCurrent:
-      _ = try c.stateid()
+      delegation = try c.stateid()
       name = try c.name()
     case NFSOpen.claimDelegatePrevious: name = try c.name()
     default: throw .badXDR
@@ -56,15 +62,8 @@ struct OpenRequest {
     access >= NFSOpen.accessRead && access <= NFSOpen.accessBoth && deny <= 3 ? .ok : .invalid
   }
 
-  /// What a claim of anything but CLAIM_NULL answers: there are no delegations, and no grace period to reclaim in.
-  var claimStatus: NFSStatus {
-    switch claim {
-    case NFSOpen.claimPrevious: .noGrace
-    case NFSOpen.claimDelegateCurrent: .badStateid
-    case NFSOpen.claimDelegatePrevious: .notSupported
-    default: .ok
-    }
-  }
+  /// Whether the OPEN reclaims what was there before a restart of the service.
+  var reclaims: Bool { claim == NFSOpen.claimPrevious }
 }
 
 /// What an OPEN answers.

@@ -26,7 +26,7 @@ extension ServerCore {
     if wanted.contains(.filehandle) {
       withUnsafeTemporaryAllocation(byteCount: ServerFilehandle.byteCount, alignment: 4) { bytes in
         guard let base = bytes.baseAddress else { return }
-        ServerFilehandle.encode(reference(file), boot: boot, into: base)
+        ServerFilehandle.encode(reference(file), fileSystem: fileSystemID, into: base)
         attributeTemplate.pointee.filehandle = Filehandle(UnsafeRawBufferPointer(bytes)) ?? Filehandle()
       }
     }

@@ -108,6 +108,7 @@ extension ServerCore {
     c.savesReply = true
     let name = try c.name()
     let directory = try currentDirectory(c)
+    try checkGraceForChange()
     let path = vfs.pathBuffer()
     defer { vfs.freePathBuffer(path) }
     let status = NameRules.check(name)
@@ -127,6 +128,7 @@ extension ServerCore {
     let target = try currentDirectory(c)
     let source = try file(c.saved)
     guard files.inodes[source].isDirectory else { throw .notDirectory }
+    try checkGraceForChange()
     let oldPath = vfs.pathBuffer()
     defer { vfs.freePathBuffer(oldPath) }
     let newPath = vfs.pathBuffer()

@@ -128,9 +128,12 @@ extension ServerCore {
   private func confirm(_ client: ClientRecord) {
     unlink(client)
     if !client.has(ClientRecord.confirmed) || client.index != client.pendingIndex {
+      // A client that reboots gives up what it had, for good once others may get it.
+      if !isInGrace && client.ownerHead[word: 0] != 0 { stable.remove([UInt8](client.id(layout))) }
       releaseState(of: client)
       client.index = client.pendingIndex
-      client.flags &= ~(ClientRecord.stampedStable | ClientRecord.expired)
+      client.flags &= ~(ClientRecord.stampedStable | ClientRecord.expired | ClientRecord.mayReclaim)
+      if isInGrace && stable.mayReclaim([UInt8](client.id(layout))) { client.flags |= ClientRecord.mayReclaim }
     }
     client.confirmation = client.pendingConfirmation
     client.verifier = client.pendingVerifier

@@ -51,7 +51,7 @@ extension ServerCore {
 
   func putFilehandle(_ c: inout Compound) throws(NFSStatus) {
     let bytes = try c.opaque(limit: NFS4Protocol.filehandleLimit)
-    let reference = try ServerFilehandle.decode(bytes, boot: boot)
+    let reference = try ServerFilehandle.decode(bytes, fileSystem: fileSystemID)
     guard files.exists(reference.index, generation: reference.generation) else { throw .stale }
     touchVnode(reference.index)
     c.current = reference
@@ -82,6 +82,6 @@ extension ServerCore {
   func put(_ reference: FileReference, _ writer: inout XDRWriter) {
     writer.put(UInt32(ServerFilehandle.byteCount))
     guard let room = writer.reserve(ServerFilehandle.byteCount), let base = room.baseAddress else { return }
-    ServerFilehandle.encode(reference, boot: boot, into: base)
+    ServerFilehandle.encode(reference, fileSystem: fileSystemID, into: base)
   }
 }

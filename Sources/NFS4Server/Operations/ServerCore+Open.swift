@@ -24,12 +24,12 @@ extension ServerCore {
       (owner.bytes + layout.state).copyMemory(from: base, byteCount: ownerName.count)
     }
     try request.readHowAndClaim(&c)
-    let directory = try currentFile(c)
     var result = OpenResult()
-    if request.claimStatus != .ok {
-      try openCheck(request, existing: nil, failing: request.claimStatus, entry: c.entry)
+    if request.claim != NFSOpen.claimNull {
+      try openClaimed(&c, request, &result)
+    } else {
+      try openName(&c, &request, in: c.current.index, &result)
     }
-    try openName(&c, &request, in: directory, &result)
     try openControl(&request, &result, entry: c.entry)
     touchVnode(result.file)
     c.current = reference(result.file)
@@ -46,14 +46,15 @@ extension ServerCore {
   ) throws(NFSStatus) {
     let path = vfs.pathBuffer()
     var found: Int? = nil
-    var status = openNameStatus(request, in: directory, c.principal)
+    let isThere = files.exists(directory, generation: c.current.generation)
+    var status = isThere ? openNameStatus(request, in: directory, c.principal) : .stale
     if status == .ok {
       found = files.lookup(request.name, in: directory)
       vfs.nameLookup(
         directory: directory, name: request.name, found: found, intent: request.creates ? .create : .lookup)
       status = foundStatus(request, found)
     }
-    result.changeBefore = files.inodes[directory].change
+    if isThere { result.changeBefore = files.inodes[directory].change }
     if let file = found, status == .ok {
       vfs.freePathBuffer(path)
       touchVnode(file)
@@ -85,14 +86,48 @@ extension ServerCore {
   private func foundStatus(_ request: OpenRequest, _ found: Int?) -> NFSStatus {
     guard let file = found else { return request.creates ? .ok : .noEntry }
     if request.creates && request.createMode == NFSOpen.guarded { return .exists }
-    if files.inodes[file].isDirectory { return .isDirectory }
-    if !files.inodes[file].isRegular { return .isSymlink }
     if request.creates && request.createMode == NFSOpen.exclusive {
       // The same verifier makes it the same request again.
       let isSame = files.inodes[file].hasExclusiveVerifier && files.inodes[file].exclusiveVerifier == request.verifier
       return isSame ? .ok : .exists
     }
-    return .ok
+    return kindStatus(file)
+  }
+
+  /// Whether a file is one that can be opened: NFS4ERR_SYMLINK stands for every other type but a directory (RFC 7530 section 16.16.5).
+  private func kindStatus(_ file: Int) -> NFSStatus {
+    if files.inodes[file].isDirectory { return .isDirectory }
+    return files.inodes[file].isRegular ? .ok : .isSymlink
+  }
+
+  /// OPEN with a claim to something that the client has already.
+  ///
+  /// CLAIM_PREVIOUS opens the current filehandle itself. CLAIM_DELEGATE_PREV is for servers that keep delegations over a reboot of their
+  /// clients, which this one does not.
+  private func openClaimed(
+    _ c: inout Compound, _ request: OpenRequest, _ result: inout OpenResult
+  ) throws(NFSStatus) {
+    let file = c.current.index
+    var status = NFSStatus.ok
+    switch request.claim {
+    case NFSOpen.claimDelegateCurrent: status = .badStateid
+    case NFSOpen.claimDelegatePrevious: status = .notSupported
+    default:
+      if !files.exists(file, generation: c.current.generation) {
+        status = .stale
+      } else if request.creates {
+        status = .invalid
+      } else {
+        status = request.shareStatus == .ok ? kindStatus(file) : request.shareStatus
+      }
+    }
+    guard status == .ok else {
+      try openCheck(request, existing: nil, failing: status, entry: c.entry)
+      throw status
+    }
+    try openExisting(&c, request, file, &result)
+    result.changeBefore = files.inodes[file].change
+    result.changeAfter = result.changeBefore
   }
 
   private func openExisting(
@@ -103,8 +138,10 @@ extension ServerCore {
     do throws(NFSStatus) {
       var wanted: UInt32 = 0
       if request.access & NFSOpen.accessWrite != 0 { wanted |= Permission.write }
-      // An exclusive create's file has the mode 0 until its SETATTR; its owner may open it (NFSACCCHK_ALLOWOWNER).
-      let isMine = files.inodes[file].hasExclusiveVerifier && c.principal.uid == files.inodes[file].uid
+      // An exclusive create's file has the mode 0 until its SETATTR, and the mode may have changed since what is reclaimed was
+      // opened; the file's owner may open it (NFSACCCHK_ALLOWOWNER).
+      let heedsOwner = files.inodes[file].hasExclusiveVerifier || request.reclaims
+      let isMine = heedsOwner && c.principal.uid == files.inodes[file].uid
       let mayWrite = isMine || files.permits(file, wanted, c.principal)
       let mayRead =
         request.access & NFSOpen.accessRead == 0 || isMine || files.permits(file, Permission.read, c.principal)
@@ -128,6 +165,10 @@ extension ServerCore {
       request.attributes.size == 0
     else { return }
     guard files.permits(file, Permission.write, c.principal) else { throw .accessDenied }
+    // An open for reading that truncates is a write beside its share reservation.
+    if request.access & NFSOpen.accessWrite == 0 && isDenied(NFSOpen.accessWrite, on: reference(file)) {
+      throw .shareDenied
+    }
     try files.setSize(file, to: 0)
     vfs.filePages(file, pages: 0)
     result.set = .size
@@ -142,7 +183,12 @@ extension ServerCore {
     let isExclusive = request.createMode == NFSOpen.exclusive
     let mode = attributes.mask.contains(.mode) ? attributes.mode : (isExclusive ? 0 : 0o666)
     let file = try files.create(request.name, in: directory, kind: .regular, mode: mode, principal: c.principal)
-    try files.set(attributes, on: file, c.principal)
+    do throws(NFSStatus) {
+      try files.set(attributes, on: file, c.principal)
+    } catch {
+      noteRemoved(try files.remove(request.name, from: directory, principal: c.principal))
+      throw error
+    }
     if isExclusive {
       files.inodes[file].exclusiveVerifier = request.verifier
       files.inodes[file].hasExclusiveVerifier = true

@@ -16,7 +16,8 @@ extension ServerCore {
   ///   - existing: the file, nil where there is none to open.
   ///   - failing: what is already known to be wrong, reported once the sequence number is found right.
   ///   - entry: the request's entry in the reply cache.
-  /// - Throws: `failing`, NFS4ERR_RESOURCE, NFS4ERR_BAD_SEQID, NFS4ERR_SHARE_DENIED and what ``renewedClient(_:)`` throws.
+  /// - Throws: `failing`, NFS4ERR_RESOURCE, NFS4ERR_BAD_SEQID, NFS4ERR_GRACE, NFS4ERR_NO_GRACE, NFS4ERR_SHARE_DENIED,
+  ///   NFS4ERR_RECLAIM_CONFLICT and what ``renewedClient(_:)`` throws.
   func openCheck(
     _ request: OpenRequest, existing: Int?, failing: NFSStatus, entry: ReplyRecord
   ) throws(NFSStatus) {
@@ -24,6 +25,11 @@ extension ServerCore {
     var spare = try malloc(layout.lockFile, types.lockFile)
     defer { if spare != 0 { free(spare, types.lockFile) } }
     let client = try renewedClient(request.clientID)
+    // A claim that is never served is told so at any time.
+    var failing = failing
+    if failing != .notSupported {
+      do throws(NFSStatus) { try checkGrace(reclaims: request.reclaims, client) } catch { failing = error }
+    }
     if let owner = findOwner(state(request.owner).name(layout), of: client) {
       try checkSequence(request, owner, failing: failing, entry)
     }
@@ -39,7 +45,12 @@ extension ServerCore {
     }
     lockFile.useCount &+= 1
     defer { lockFile.useCount &-= 1 }
-    try checkShare(reference, access: request.access, deny: request.deny, client: client.link)
+    do throws(NFSStatus) {
+      try checkShare(reference, access: request.access, deny: request.deny, client: client.link)
+    } catch {
+      // Two reclaims cannot stand against each other unless one of the clients never had its open.
+      throw request.reclaims ? .reclaimConflict : error
+    }
   }
 
   /// Compares an OPEN's sequence number with its owner's; an owner that never confirmed is thrown away for a new OPEN
@@ -81,6 +92,7 @@ extension ServerCore {
     if let known = findLockFile(reference) {
       lockFile = known
     } else {
+      if spareLockFile == 0 { spareLockFile = try malloc(layout.lockFile, types.lockFile) }
       lockFile = linkLockFile(spareLockFile, reference)
       spareLockFile = 0
     }
@@ -92,11 +104,12 @@ extension ServerCore {
     } else {
       owner = addOwner(&request, client, entry)
     }
+    if request.reclaims { try stampStable(client) }
     let isConfirmed = !owner.has(StateRecord.needsConfirm)
     if let open = findOpen(of: owner, lockFile) {
       open.flags |= request.access | request.deny << StateRecord.denyShift
       open.modes |= StateRecord.mode(access: request.access, deny: request.deny)
-      open.sequence &+= 1
+      open.sequence = Self.nextSequence(open.sequence)
       result.stateid = open.stateid
     } else {
       let open = addOpen(spareOpen, request, owner: owner, client, lockFile, file: result.file)
@@ -120,10 +133,12 @@ extension ServerCore {
   }
 
   /// Turns the structure that the arguments were read into into the owner, which waits to be confirmed.
+  ///
+  /// A reclaim needs no confirmation: so soon after the restart no owner can have been thrown away (RFC 7530 section 9.1.11).
   private func addOwner(_ request: inout OpenRequest, _ client: ClientRecord, _ entry: ReplyRecord) -> StateRecord {
     let owner = state(request.owner)
     request.owner = 0
-    owner.flags = StateRecord.owner | StateRecord.needsConfirm
+    owner.flags = StateRecord.owner | (request.reclaims ? 0 : StateRecord.needsConfirm)
     owner.client = client.link
     insert(owner.link, at: client.ownerHead, offset: StateRecord.listOffset)
     accept(request.sequence, by: owner, entry: entry)

@@ -57,14 +57,9 @@ extension ServerCore {
     try requireRegular(c)
     let open = try openForUpdate(&c, stateid, sequence, .confirm)
     state(open.openOwner).flags &= ~StateRecord.needsConfirm
-    open.sequence &+= 1
+    open.sequence = Self.nextSequence(open.sequence)
     c.writer.put(open.stateid)
-    let client = client(open.client)
-    if !client.has(ClientRecord.stampedStable) {
-      // The first of a client writes a record to stable storage, made up in M_TEMP (nfsrv_writestable).
-      client.flags |= ClientRecord.stampedStable
-      free(try temporary(layout.stableRecord &+ Int(client.idLength)), types.temporary)
-    }
+    try stampStable(client(open.client))
   }
 
   func openDowngrade(_ c: inout Compound) throws(NFSStatus) {
@@ -86,7 +81,7 @@ extension ServerCore {
     guard reached == (access, deny) else { throw .invalid }
     open.modes = modes
     open.flags = StateRecord.open | access | deny << StateRecord.denyShift
-    open.sequence &+= 1
+    open.sequence = Self.nextSequence(open.sequence)
     c.writer.put(open.stateid)
   }
 
@@ -95,7 +90,7 @@ extension ServerCore {
     let stateid = try c.stateid()
     try requireRegular(c)
     let open = try openForUpdate(&c, stateid, sequence, .close)
-    open.sequence &+= 1
+    open.sequence = Self.nextSequence(open.sequence)
     c.writer.put(open.stateid)
     freeOpen(open)
   }

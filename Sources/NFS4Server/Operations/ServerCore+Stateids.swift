@@ -11,11 +11,15 @@ extension ServerCore {
   ///   - access: what the operation needs, one of ``NFSOpen/accessRead`` and ``NFSOpen/accessWrite``.
   ///   - file: the current filehandle.
   /// - Returns: true for an open that grants the access, false for a special stateid that no open stands against.
-  /// - Throws: NFS4ERR_BAD_STATEID, NFS4ERR_OLD_STATEID, NFS4ERR_STALE_STATEID, NFS4ERR_EXPIRED, NFS4ERR_OPENMODE, NFS4ERR_LOCKED.
+  /// - Throws: NFS4ERR_BAD_STATEID, NFS4ERR_OLD_STATEID, NFS4ERR_STALE_STATEID, NFS4ERR_EXPIRED, NFS4ERR_OPENMODE, NFS4ERR_LOCKED,
+  ///   NFS4ERR_GRACE for a special stateid in the grace period.
   func checkStateid(_ stateid: Stateid, access: UInt32, file: FileReference) throws(NFSStatus) -> Bool {
     if stateid.isSpecial {
+      try checkGraceForChange()
       if stateid == .readBypass && access == NFSOpen.accessRead { return false }
       if isDenied(access, on: file) { throw .locked }
+      // The lease that gave way may have held the last open of a removed file.
+      _ = try self.file(file)
       return false
     }
     let client = try renewedClient(of: stateid)
@@ -29,11 +33,11 @@ extension ServerCore {
 
   /// The client's open with this stateid.
   ///
-  /// - Throws: NFS4ERR_EXPIRED where the lease was cancelled with it, NFS4ERR_BAD_STATEID otherwise.
+  /// - Throws: NFS4ERR_BAD_STATEID.
   @inline(__always)
   func requireOpen(_ index: UInt32, of client: ClientRecord) throws(NFSStatus) -> StateRecord {
     if let open = findOpen(index, of: client) { return open }
-    throw client.has(ClientRecord.leaseCancelled) && index < client.revokedBelow ? .expired : .badStateid
+    throw .badStateid
   }
 
   /// Compares the seqid of a stateid with that of its open.
@@ -44,29 +48,26 @@ extension ServerCore {
     throw Int32(truncatingIfNeeded: stateid.sequence &- open.sequence) > 0 ? .badStateid : .oldStateid
   }
 
-  /// Whether an open of the file denies an access to others.
-  private func isDenied(_ access: UInt32, on file: FileReference) -> Bool {
-    guard let lockFile = findLockFile(file) else { return false }
-    var link = lockFile.openHead[word: 0]
-    while link != 0 {
-      if state(link).deny & access != 0 { return true }
-      link = next(link, offset: StateRecord.fileOffset)
+  /// Whether an open of the file denies an access to others; the opens of a client whose lease has run out give way.
+  func isDenied(_ access: UInt32, on file: FileReference) -> Bool {
+    while let conflict = shareConflict(file, access: access, deny: 0) {
+      let other = client(conflict.client)
+      guard other.expiry < seconds else { return true }
+      cancelLease(of: other)
     }
     return false
   }
 
   /// Looks for an open that stands against a new one's share reservation.
   ///
-  /// Opens of another client whose lease has run out are no obstacle: that client loses its state (RFC 7530 section 9.6.3.1,
-  /// nfsrv_clientconflict).
+  /// Opens of another client whose lease has run out are no obstacle: that client loses its lease (RFC 7530 section 9.6.3.1).
   ///
   /// - Throws: NFS4ERR_SHARE_DENIED.
   func checkShare(_ file: FileReference, access: UInt32, deny: UInt32, client: KernelLink) throws(NFSStatus) {
     while let conflict = shareConflict(file, access: access, deny: deny) {
       let other = self.client(conflict.client)
       guard other.link != client, other.expiry < seconds else { throw .shareDenied }
-      releaseState(of: other)
-      other.flags |= ClientRecord.leaseCancelled
+      cancelLease(of: other)
     }
   }
 

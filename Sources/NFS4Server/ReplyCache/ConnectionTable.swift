@@ -49,6 +49,11 @@ final class ConnectionTable {
     return count
   }
 
+  /// Empties the lists of saved replies, whose entries the caller frees.
+  func forgetSavedReplies() {
+    for index in 0..<storage.pointee.used { slots[index].savedHead = 0 }
+  }
+
   /// The slot of a connection, -1 if it is not open.
   @inline(__always)
   func find(_ id: UInt64) -> Int {

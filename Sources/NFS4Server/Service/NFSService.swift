@@ -63,6 +63,20 @@ public final class NFSService: RPCService, @unchecked Sendable {
     try lock.withLock { (_) throws(Failure) -> Result in try body(core.kernel) }
   }
 
+  /// Restarts the service as a reboot of the server would: clients, owners, opens and locks are forgotten and their memory is given
+  /// back, the reply cache is emptied, and a new instance starts, with a grace period where one is configured.
+  ///
+  /// Files and filehandles stay. Connections are the transport's, which should drop them before.
+  ///
+  /// - Parameter bootTime: the number of the new instance, for instance the time in seconds since 1970; the number of the instance before
+  ///   plus one if it is not greater than that one, or nil.
+  public func restart(bootTime: UInt32? = nil) {
+    lock.withLock { _ in core.restart(bootTime: bootTime) }
+  }
+
+  /// Whether the grace period is on: clients reclaim what they had before the restart.
+  public var isInGrace: Bool { lock.withLock { _ in core.isInGrace } }
+
   /// What the server was asked for since it started.
   public var counters: ServerCounters { lock.withLock { _ in core.variables.pointee.counters } }
 

@@ -9,6 +9,14 @@ public struct ServerConfiguration: Sendable {
   public var era = Era.macklem2007
   /// Lease time, seconds, 1 to 86,400 (NFSRV_LEASE is 120).
   public var leaseSeconds = 120
+  /// Length of the grace period that a restart begins, seconds, 0 to 86,400; 0 for none, which refuses every reclaim.
+  ///
+  /// Clients need at least the lease time of the instance before (RFC 7530 section 9.6.2).
+  public var graceSeconds = 0
+  /// Where the records of clients that have state are kept over a restart; nil for a storage of the server's own.
+  ///
+  /// A storage that holds records when a server starts makes it start with a grace period.
+  public var stableStorage: StableStorage? = nil
   /// Whether delegations are issued; true is refused.
   public var delegations = false
   /// Whether root becomes nobody.
@@ -33,8 +41,10 @@ public struct ServerConfiguration: Sendable {
   public var keptReplyBytes = 256 << 20
   /// Seconds since 1970 at which the virtual clock stands at zero: 1 May 2007, 00:00 UTC.
   public var baseTime: Int64 = 1_177_977_600
-  /// Tells one run of a server from another in client ids, stateids, filehandles and verifiers; a server for real clients passes its
-  /// start time in seconds since 1970.
+  /// Tells one run of a server from another in client ids, stateids, filehandles and verifiers.
+  ///
+  /// A server for real clients passes its start time in seconds since 1970. A restart of the service takes a later number for all of
+  /// them but filehandles.
   public var bootTime: UInt32 = 1_177_977_600
   /// Called once, behind the server's lock, when the modelled kernel has failed; must not call the service.
   public var onKernelFailure: (@Sendable (KernelFailure) -> Void)? = nil
@@ -46,6 +56,7 @@ public struct ServerConfiguration: Sendable {
   func validate() throws(ServerError) {
     guard !delegations else { throw .delegationsNotServed }
     try check("leaseSeconds", leaseSeconds, 1...86_400)
+    try check("graceSeconds", graceSeconds, 0...86_400)
     try check("maximumRead", maximumRead, 512...(16 << 20))
     try check("maximumWrite", maximumWrite, 512...(16 << 20))
     try check("spaceLimit", spaceLimit, (64 << 10)...(1 << 40))

@@ -28,12 +28,14 @@ extension ServerCore {
     let requestBytes = Self.callHeaderBytes &+ principal.groups.count &* 4 &+ arguments.count
     kernel.beginRPC(connection: &connections.slots[slot].buffers, requestBytes: requestBytes)
     var outcome = RPCReply.systemError
+    variables.pointee.isServing = true
     do throws(NFSStatus) {
       outcome = try serveQueued(xid, principal, slot, arguments, reply)
     } catch {
       // Only a dead kernel ends here.
       variables.pointee.dead = true
     }
+    variables.pointee.isServing = false
     kernel.endRPC(connection: &connections.slots[slot].buffers)
     if let failure = kernel.failure {
       variables.pointee.dead = true

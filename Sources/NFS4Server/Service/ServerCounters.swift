@@ -28,6 +28,9 @@ public struct ServerCounters: Sendable {
   /// Clients freed because their lease was long past.
   public var expiredClientsFreed: UInt64 = 0
 
+  /// Restarts of the service.
+  public var restarts: UInt64 = 0
+
   /// All zero.
   public init() {}
 

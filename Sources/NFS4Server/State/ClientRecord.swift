@@ -18,8 +18,9 @@ struct ClientRecord {
   static let needsCallbackNull: UInt32 = 8
   /// The client was written to stable storage (LCL_STAMPEDSTABLE).
   static let stampedStable: UInt32 = 16
-  /// The lease was cancelled for a conflict: stateids below ``revokedBelow`` that are not found have expired with it.
-  static let leaseCancelled: UInt32 = 32
+
+  /// Stable storage says that the client had state when the service went down: it may reclaim in the grace period.
+  static let mayReclaim: UInt32 = 0x100
 
   let link: KernelLink
   let bytes: UnsafeMutableRawPointer
@@ -103,11 +104,6 @@ struct ClientRecord {
   var pendingCallbackIdent: UInt32 {
     get { bytes[word: 128] }
     nonmutating set { bytes[word: 128] = newValue }
-  }
-  /// Stateids with a lower index were made before all state of the client was last freed.
-  var revokedBelow: UInt32 {
-    get { bytes[word: 132] }
-    nonmutating set { bytes[word: 132] = newValue }
   }
   var idLength: UInt32 {
     get { bytes[word: 136] }

@@ -13,7 +13,11 @@ extension ServerCore {
   /// Clients above which one past its stale lease goes even with state (NFSRV_CLIENTHIGHWATER).
   static let clientHighWater = 1000
 
-  var leaseExpiry: UInt32 { seconds &+ UInt32(truncatingIfNeeded: configuration.leaseSeconds) &+ Self.leaseDelta }
+  /// When a lease that is renewed now ends; in the grace period it lasts twice as long (nfsrv_leaseexpiry).
+  var leaseExpiry: UInt32 {
+    let lease = UInt32(truncatingIfNeeded: configuration.leaseSeconds) &+ Self.leaseDelta
+    return seconds &+ (isInGrace ? lease &* 2 : lease)
+  }
 
   /// The confirmed client with this id, its lease renewed (nfsrv_getclient with CLOPS_RENEW).
   ///
@@ -103,10 +107,18 @@ extension ServerCore {
     remove(client.link, from: Self.head(clientHeads, chainKey(client)), offset: ClientRecord.hashOffset)
   }
 
+  /// Cancels the lease of a client for the sake of another one, whose request its courtesy locks stood against: everything of the
+  /// client goes, so that its id and stateids answer NFS4ERR_EXPIRED, and it may reclaim nothing after a restart, since another client
+  /// has got what it had (RFC 7530 sections 9.6.3.1 to 9.6.3.4; nfsrv_clientconflict).
+  func cancelLease(of client: ClientRecord) {
+    if client.has(ClientRecord.stampedStable) { stable.remove([UInt8](client.id(layout))) }
+    freeClient(client)
+    variables.pointee.counters.expiredClientsFreed &+= 1
+  }
+
   /// Frees every owner and open of a client (nfsrv_cleanclient).
   func releaseState(of client: ClientRecord) {
     while client.ownerHead[word: 0] != 0 { freeOwner(state(client.ownerHead[word: 0])) }
-    client.revokedBelow = variables.pointee.nextStateIndex
   }
 
   /// Frees a client and what it holds (nfsrv_zapclient).

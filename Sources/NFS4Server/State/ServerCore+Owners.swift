@@ -77,7 +77,7 @@ extension ServerCore {
   func linkLockFile(_ link: KernelLink, _ reference: FileReference) -> LockFileRecord {
     let lockFile = lockFile(link)
     lockFile.bytes.initializeMemory(as: UInt8.self, repeating: 0, count: layout.lockFile)
-    ServerFilehandle.encode(reference, boot: boot, into: lockFile.filehandle)
+    ServerFilehandle.encode(reference, fileSystem: fileSystemID, into: lockFile.filehandle)
     insert(
       link, at: Self.head(lockFileHeads, UInt32(bitPattern: reference.file)), offset: LockFileRecord.hashOffset)
     variables.pointee.lockFileCount &+= 1
@@ -108,9 +108,7 @@ extension ServerCore {
   /// A repeated number is a retransmission if length and checksum of the request are those of the kept one; the original also asks for the
   /// same xid, which a client that reconnects need not keep.
   func check(_ sequence: UInt32, of owner: StateRecord, entry: ReplyRecord) -> SequenceCheck {
-    if sequence == owner.ownerSequence &+ 1 { return .next }
-    // Numbers wrap past zero, which is skipped (RFC 7530 section 9.1.3).
-    if owner.ownerSequence == .max && sequence == 1 { return .next }
+    if sequence == Self.nextSequence(owner.ownerSequence) { return .next }
     guard sequence == owner.ownerSequence, owner.reply != 0 else { return .bad }
     let kept = reply(owner.reply)
     guard kept.has(ReplyRecord.hasReply), kept.storage != 0, kept.requestLength == entry.requestLength,
@@ -128,6 +126,10 @@ extension ServerCore {
     }
     owner.ownerSequence = sequence
   }
+
+  /// The seqid behind `sequence`: numbers wrap past zero, which is skipped (RFC 7530 section 9.1.3).
+  @inline(__always)
+  static func nextSequence(_ sequence: UInt32) -> UInt32 { sequence == .max ? 1 : sequence &+ 1 }
 
   /// Whether a client advances its sequence number behind a request that failed so (RFC 7530 section 9.1.7).
   static func advancesSequence(_ status: NFSStatus) -> Bool {

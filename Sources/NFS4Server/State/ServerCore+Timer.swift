@@ -9,6 +9,7 @@ extension ServerCore {
   func timerTick() {
     guard !variables.pointee.dead, kernel.failure == nil else { return }
     let now = seconds
+    if variables.pointee.graceEnd != 0 && now >= variables.pointee.graceEnd { endGrace() }
     let crowded = variables.pointee.stateCount &* 2 > configuration.stateLimit
     let nearlyFull = variables.pointee.stateCount &* 10 > configuration.stateLimit &* 9
     let stale = Self.staleLeases &* UInt32(truncatingIfNeeded: configuration.leaseSeconds)
@@ -43,8 +44,7 @@ extension ServerCore {
         // A client that renewed its lease in the meantime is spared.
         if client.has(ClientRecord.expired) {
           if client.expiry < seconds {
-            freeClient(client)
-            variables.pointee.counters.expiredClientsFreed &+= 1
+            cancelLease(of: client)
           } else {
             client.flags &= ~ClientRecord.expired
           }

@@ -19,6 +19,12 @@ final class ServerCore {
     var dead = false
     /// The embedder knows of it.
     var failureReported = false
+    /// Which instance of the service this is: in client ids, stateids and verifiers; a restart takes the next number.
+    var boot: UInt32
+    /// End of the grace period, virtual seconds since boot; 0 for none.
+    var graceEnd: UInt32 = 0
+    /// A compound is carried out: the timer frees nothing below its feet.
+    var isServing = false
     /// Clients, owners and opens that exist (nfsrv_openpluslock).
     var stateCount = 0
     var clientCount = 0
@@ -54,7 +60,9 @@ final class ServerCore {
   let era: Era
   let layout: StateLayout
   let types: ServerMallocTypes
-  let boot: UInt32
+  /// Tells this file system from that of another process in filehandles.
+  let fileSystemID: UInt32
+  let stable: StableStorage
   let clientHeads: UnsafeMutablePointer<UInt32>
   let lockFileHeads: UnsafeMutablePointer<UInt32>
   let cacheHeads: UnsafeMutablePointer<UInt32>
@@ -75,7 +83,8 @@ final class ServerCore {
     era = configuration.era
     layout = era.layout(kernel.architecture)
     types = ServerMallocTypes(kernel, era.types)
-    boot = configuration.bootTime
+    fileSystemID = configuration.bootTime
+    stable = configuration.stableStorage ?? StableStorage()
     files = MemoryFileSystem(
       spaceLimit: configuration.spaceLimit, fileLimit: configuration.fileLimit,
       maximumFileSize: UInt64(configuration.maximumFileSize))
@@ -83,12 +92,14 @@ final class ServerCore {
     lockFileHeads = Self.heads()
     cacheHeads = Self.heads()
     variables = .allocate(capacity: 1)
-    variables.initialize(to: Variables(replies: ReplyStore(limit: configuration.keptReplyBytes)))
+    variables.initialize(
+      to: Variables(boot: configuration.bootTime, replies: ReplyStore(limit: configuration.keptReplyBytes)))
     connections = ConnectionTable()
     attributeTemplate = .allocate(capacity: 1)
     attributeTemplate.initialize(to: FileAttributes())
     scratch = .allocate(byteCount: Self.scratchBytes, alignment: 8)
     fillTemplate()
+    beginInstance()
     kernel.addCallout(every: 1_000_000_000) { [weak self] _ in self?.timerTick() }
   }
 
@@ -113,6 +124,9 @@ final class ServerCore {
   static func head(_ heads: UnsafeMutablePointer<UInt32>, _ key: UInt32) -> UnsafeMutableRawPointer {
     UnsafeMutableRawPointer(heads + Int(key % UInt32(chains)))
   }
+
+  /// Which instance of the service this is.
+  @inline(__always) var boot: UInt32 { variables.pointee.boot }
 
   /// Virtual seconds since boot (NFSD_MONOSEC).
   var seconds: UInt32 { UInt32(truncatingIfNeeded: kernel.now / 1_000_000_000) }
