@@ -94,14 +94,147 @@ import Testing
   @Test func anotherPrincipalCannotTakeAnIDThatIsInUse() throws {
     let server = try TestServer()
     let client = try TestClient(server, name: "a", verifier: 1)
-    let reply = try server.call(CompoundBuilder().setClientID("a", verifier: 2), uid: 7)
-    #expect(try reply.result(.setClientID) == .clientIDInUse)
-    #expect(try reply.string() == "tcp")
-    #expect(try reply.string() == "127.0.0.1.3.232")
-    #expect(reply.remaining == 0)
+    let owner = TestOwner("o")
+    let file = try client.open("f", in: try server.rootHandle(), owner: owner)
+    #expect(try inUseAddress(server) == "127.0.0.1.3.232")
     let update = try set(server, "a", 1)
     #expect(try confirm(server, update, uid: 7) == .clientIDInUse)
     #expect(try renew(server, client.id) == .ok)
+    try client.close(file, owner: owner)
+  }
+
+  /// What another principal's SETCLIENTID of the id "a" is told of the client that uses it.
+  private func inUseAddress(_ server: TestServer) throws -> String {
+    let reply = try server.call(CompoundBuilder().setClientID("a", verifier: 2), uid: 7)
+    #expect(try reply.result(.setClientID) == .clientIDInUse)
+    #expect(try reply.string() == "tcp")
+    defer { #expect(reply.remaining == 0) }
+    return try reply.string()
+  }
+
+  @Test func anIDWithoutStateMayBeTakenOver() throws {
+    let server = try TestServer()
+    let client = try TestClient(server, name: "a", verifier: 1)
+    let owner = TestOwner("o")
+    try client.close(try client.open("f", in: try server.rootHandle(), owner: owner), owner: owner)
+    // The same verifier is no update of callbacks from another principal.
+    let other = try set(server, "a", 1, uid: 7)
+    #expect(other.id != client.id)
+    #expect(try confirm(server, other, uid: 0) == .clientIDInUse)
+    #expect(try renew(server, client.id) == .ok)
+    #expect(try confirm(server, other, uid: 7) == .ok)
+    #expect(try renew(server, client.id) == .expired)
+    #expect(server.service.snapshot.clients == 1)
+    #expect(server.service.snapshot.openOwners == 0)
+  }
+
+  @Test func anIDThatGotStateInBetweenIsNotTakenOver() throws {
+    let server = try TestServer()
+    let client = try TestClient(server, name: "a", verifier: 1)
+    let other = try set(server, "a", 2, uid: 7)
+    let owner = TestOwner("o")
+    let file = try client.open("f", in: try server.rootHandle(), owner: owner)
+    #expect(try confirm(server, other, uid: 7) == .clientIDInUse)
+    #expect(server.service.snapshot.opens == 1)
+    try client.close(file, owner: owner)
+    #expect(try confirm(server, other, uid: 7) == .ok)
+  }
+
+  @Test func anIDWhoseLeaseHasRunOutMayBeTakenOver() throws {
+    let server = try TestServer()
+    let client = try TestClient(server, name: "a", verifier: 1)
+    _ = try client.open("f", in: try server.rootHandle(), owner: TestOwner("o"))
+    server.advance(seconds: 136)
+    let other = try set(server, "a", 2, uid: 7)
+    #expect(try confirm(server, other, uid: 7) == .ok)
+    #expect(server.service.snapshot.opens == 0)
+  }
+
+  @Test func newCallbacksCountFromTheirConfirmation() throws {
+    let server = try TestServer()
+    let client = try TestClient(server, name: "a", verifier: 1)
+    _ = try client.open("f", in: try server.rootHandle(), owner: TestOwner("o"))
+    let reply = try server.call(CompoundBuilder().setClientID("a", verifier: 1, address: "10.1.2.3.4.5"))
+    try reply.ok(.setClientID)
+    let update = (id: try reply.long(), confirmation: try reply.long())
+    #expect(try inUseAddress(server) == "127.0.0.1.3.232")
+    #expect(try confirm(server, update) == .ok)
+    #expect(try inUseAddress(server) == "10.1.2.3.4.5")
+  }
+
+  @Test func anUnconfirmedRecordIsDroppedAfterALease() throws {
+    let server = try TestServer()
+    let pair = try set(server, "a", 1)
+    server.advance(seconds: 137)
+    _ = try server.call(CompoundBuilder().root())
+    #expect(server.service.snapshot.clients == 0)
+    #expect(try confirm(server, pair) == .staleClientID)
+  }
+
+  @Test func anUnconfirmedRecordBesideAConfirmedOneIsDroppedAlone() throws {
+    let server = try TestServer()
+    let client = try TestClient(server, name: "a", verifier: 1)
+    let reboot = try set(server, "a", 2)
+    for _ in 0..<2 {
+      server.advance(seconds: 70)
+      #expect(try renew(server, client.id) == .ok)
+    }
+    #expect(try confirm(server, reboot) == .staleClientID)
+    #expect(try renew(server, client.id) == .ok)
+    let again = try set(server, "a", 2)
+    #expect(try confirm(server, again) == .ok)
+  }
+
+  @Test func theConfirmationOfCallbacksRenewsNoLease() throws {
+    let server = try TestServer { $0.courtesySeconds = 0 }
+    let client = try TestClient(server, name: "a", verifier: 1)
+    server.advance(seconds: 100)
+    #expect(try confirm(server, try set(server, "a", 1)) == .ok)
+    server.advance(seconds: 37)
+    #expect(try renew(server, client.id) == .expired)
+  }
+
+  @Test func aLeaseIsRenewedByItsPrincipalAndByThoseWithAFileOpen() throws {
+    let server = try TestServer()
+    let client = try TestClient(server, name: "a", verifier: 1)
+    let compound = CompoundBuilder().operation(.renew).long(client.id)
+    #expect(try server.call(compound, uid: 7).status == .accessDenied)
+    let owner = TestOwner("o")
+    client.uid = 7
+    let file = try client.open("f", in: try server.rootHandle(), owner: owner)
+    #expect(try server.call(compound, uid: 7).status == .ok)
+    #expect(try server.call(compound, uid: 8).status == .accessDenied)
+    #expect(try server.call(compound, uid: 0).status == .ok)
+    try client.close(file, owner: owner)
+    #expect(try server.call(compound, uid: 7).status == .accessDenied)
+  }
+
+  @Test func withoutCourtesyStateIsGoneAfterTheLeaseThoughNobodyCalls() throws {
+    let server = try TestServer { $0.courtesySeconds = 0 }
+    _ = try server.call(CompoundBuilder().root())
+    let types = ["NFSD V4state", "NFSD lckfile", "NFSD V4client"]
+    func level() -> [Int] {
+      let counts = server.mallocCounts()
+      return types.map { Int(counts[$0]?.mallocs ?? 0) - Int(counts[$0]?.frees ?? 0) }
+    }
+    let before = level()
+    let killed = try TestClient(server, name: "killed")
+    let root = try server.rootHandle()
+    let file = try killed.open("f", in: root, owner: TestOwner("o"), deny: 3)
+    let alive = try TestClient(server, name: "alive", connection: 2)
+    _ = try alive.open("g", in: root, owner: TestOwner("p"))
+    server.advance(seconds: 100)
+    #expect(try renew(server, alive.id) == .ok)
+    server.advance(seconds: 37)
+    #expect(server.service.snapshot.opens == 1)
+    #expect(server.service.snapshot.clients == 1)
+    #expect(try renew(server, killed.id) == .expired)
+    let read = CompoundBuilder().handle(file.handle).read(file.stateid, offset: 0, count: 1)
+    #expect(try server.call(read).status == .expired)
+    server.advance(seconds: 150)
+    #expect(server.service.snapshot.clients == 0)
+    #expect(level() == before)
+    try server.service.checkInvariants()
   }
 
   @Test func idsOfAnotherRunAreStale() throws {
@@ -158,5 +291,32 @@ import Testing
     _ = try other.open("f", in: root, owner: owner, how: .noCreate)
     let late = try server.call(CompoundBuilder().handle(held.handle).read(held.stateid, offset: 0, count: 1))
     #expect(late.status == .expired)
+    #expect(try renew(server, sleeper.id) == .expired)
+    // The id of another client never was of use with that stateid.
+    #expect(try renew(server, other.id) == .ok)
+  }
+
+  @Test func anExpiredLeaseGivesWayToAnonymousReadsAndWrites() throws {
+    let server = try TestServer()
+    let root = try server.rootHandle()
+    for name in ["read", "write"] {
+      let sleeper = try TestClient(server, name: name)
+      let held = try sleeper.open(name, in: root, owner: TestOwner("o"), deny: 3)
+      let compound =
+        name == "read"
+        ? CompoundBuilder().handle(held.handle).read(.anonymous, offset: 0, count: 1)
+        : CompoundBuilder().handle(held.handle).write(.readBypass, offset: 0, data: [1])
+      #expect(try server.call(compound).status == .locked)
+      server.advance(seconds: 136)
+      #expect(try server.call(compound).status == .ok)
+      #expect(try renew(server, sleeper.id) == .expired)
+    }
+    // A removed file goes with the last lease that had it open.
+    let sleeper = try TestClient(server, name: "last")
+    let held = try sleeper.open("last", in: root, owner: TestOwner("o"), deny: 3)
+    #expect(try server.call(CompoundBuilder().root().remove("last")).status == .ok)
+    server.advance(seconds: 136)
+    let read = CompoundBuilder().handle(held.handle).read(.anonymous, offset: 0, count: 1)
+    #expect(try server.call(read).status == .stale)
   }
 }

@@ -111,6 +111,70 @@ import Testing
     try stage.client.close(newer, owner: stage.owner)
   }
 
+  /// Every failure of an OPEN, and whether the owner's number has advanced with it (RFC 7530 section 9.1.7).
+  @Test func aFailedOpenAdvancesTheNumberUnlessItsErrorSaysThatNobodyCounted() throws {
+    let stage = try OpenTests.Stage {
+      $0.stateLimit = 8
+      $0.graceSeconds = 60
+    }
+    _ = try stage.server.makeDirectory("d")
+    _ = try stage.server.call(CompoundBuilder().root().makeLink("l", to: "x"))
+    let held = TestOwner("held")
+    _ = try stage.client.open("held", in: stage.root, owner: held, access: NFSOpen.accessRead, deny: 3)
+    let file = try stage.client.open("file", in: stage.root, owner: held)
+    _ = try stage.server.call(CompoundBuilder().handle(file.handle).setAttributes(.mode(0)))
+    typealias Case = (expected: NFSStatus, advances: Bool, build: (UInt32) -> CompoundBuilder)
+    let client = stage.client.id
+    let owner = stage.owner.name
+    func name(_ name: String, _ how: OpenHow = .noCreate, access: UInt32 = 3, deny: UInt32 = 0) -> (UInt32)
+      -> CompoundBuilder
+    {
+      {
+        CompoundBuilder().root()
+          .open(name, client: client, owner: owner, sequence: $0, access: access, deny: deny, how: how)
+      }
+    }
+    func claim(_ kind: UInt32, _ rest: @escaping (CompoundBuilder) -> CompoundBuilder) -> (UInt32) -> CompoundBuilder {
+      {
+        rest(
+          CompoundBuilder().handle(file.handle).operation(.open).word($0).word(1).word(0).long(client).opaque(owner)
+            .word(NFSOpen.noCreate).word(kind))
+      }
+    }
+    // Attribute 25, hidden, which this server does not have.
+    let hidden = { (sequence: UInt32) in
+      CompoundBuilder().root().operation(.open).word(sequence).word(1).word(0).long(client).opaque(owner)
+        .word(NFSOpen.create).word(NFSOpen.unchecked).word(1).word(1 << 25).opaque([0, 0, 0, 1])
+        .word(NFSOpen.claimNull).string("new")
+    }
+    let cases: [Case] = [
+      (.noEntry, true, name("none")), (.exists, true, name("d", .guarded(.mode(0)))),
+      (.isDirectory, true, name("d")), (.isSymlink, true, name("l")), (.invalid, true, name("")),
+      (.nameTooLong, true, name(String(repeating: "n", count: 256))), (.invalid, true, name("warm", access: 0)),
+      (.shareDenied, true, name("held", access: 1)),
+      (.attributeNotSupported, true, hidden),
+      (
+        .notDirectory, true,
+        { CompoundBuilder().handle(file.handle).open("x", client: client, owner: owner, sequence: $0) }
+      ),
+      (.noGrace, true, claim(NFSOpen.claimPrevious) { $0.word(0) }),
+      (.notSupported, true, claim(NFSOpen.claimDelegatePrevious) { $0.string("warm") }),
+      (.badStateid, false, claim(NFSOpen.claimDelegateCurrent) { $0.stateid(.anonymous).string("warm") }),
+      (.badXDR, false, claim(9) { $0 }), (.badXDR, false, claim(NFSOpen.claimPrevious) { $0.word(3) }),
+      (.badSeqid, false, { name("warm")($0 + 3) }),
+      (.noFilehandle, false, { CompoundBuilder().open("warm", client: client, owner: owner, sequence: $0) }),
+      (.staleClientID, false, { CompoundBuilder().root().open("warm", client: 5, owner: owner, sequence: $0) }),
+    ]
+    for (index, step) in cases.enumerated() {
+      let status = try stage.server.call(step.build(stage.owner.sequence)).status
+      #expect(status == step.expected, "case \(index)")
+      if step.advances { stage.owner.sequence += 1 }
+      let good = try stage.server.call(name("warm", access: 1)(stage.owner.sequence))
+      #expect(good.status == .ok, "behind case \(index), which answered \(status)")
+      stage.owner.sequence += 1
+    }
+  }
+
   @Test func ownersCountForThemselves() throws {
     let stage = try OpenTests.Stage()
     let one = TestOwner("one", sequence: 10)

@@ -9,6 +9,9 @@ struct OpenRequest {
   var access: UInt32 = 0
   var deny: UInt32 = 0
   var clientID: UInt64 = 0
+  /// Who opens.
+  var uid: UInt32 = 0
+  var flavor: UInt32 = 0
   var creates = false
   /// createmode4.
   var createMode: UInt32 = NFSOpen.unchecked

@@ -25,13 +25,16 @@ extension ServerCore {
     UniversalAddress.store(address, into: bytes(socketName))
     let new = client(link)
     let old = findClient(id: id)
-    if let old, old.has(ClientRecord.confirmed), !isPrincipal(c.principal, uid: old.uid, flavor: old.flavor) {
+    if let old, isInUse(old, by: c.principal) {
       free(socketName, types.socketName)
       free(link, types.client)
       variables.pointee.inUseAddress = bytes(old.socketName)[long: 0]
       throw .clientIDInUse
     }
+    let pendingAddress = bytes(socketName)[long: 0]
     if let old {
+      // Until its confirmation nothing of the new record counts: callbacks go to the address that is confirmed.
+      if old.has(ClientRecord.confirmed) { bytes(socketName).copyMemory(from: bytes(old.socketName), byteCount: 16) }
       replace(old, by: new)
     } else {
       new.boot = boot
@@ -42,7 +45,12 @@ extension ServerCore {
     new.idLength = UInt32(truncatingIfNeeded: id.count)
     new.id(layout).copyMemory(from: id)
     new.socketName = socketName
-    let isUpdate = new.has(ClientRecord.confirmed) && new.verifier == verifier
+    // Another principal, which may take the id over where nothing hangs on it, is another client.
+    let isUpdate =
+      new.has(ClientRecord.confirmed) && new.verifier == verifier
+      && isPrincipal(c.principal, uid: new.uid, flavor: new.flavor)
+    new.pendingAddress = pendingAddress
+    new.pendingExpiry = leaseExpiry
     new.pendingIndex = isUpdate ? new.index : takeClientIndex()
     new.pendingConfirmation = takeConfirmation()
     new.pendingVerifier = verifier
@@ -91,6 +99,23 @@ extension ServerCore {
     principal.uid == uid && principal.flavor == flavor
   }
 
+  /// Whether a client's id string cannot be taken by a principal: another one has state under it and a lease that has not run out
+  /// (RFC 7530 sections 9.1.2 and 16.33.5).
+  private func isInUse(_ client: ClientRecord, by principal: Principal) -> Bool {
+    client.has(ClientRecord.confirmed) && !isPrincipal(principal, uid: client.uid, flavor: client.flavor)
+      && client.expiry >= seconds && holdsState(client)
+  }
+
+  /// Whether a client has anything open; owners alone are no state.
+  private func holdsState(_ client: ClientRecord) -> Bool {
+    var link = client.ownerHead[word: 0]
+    while link != 0 {
+      if state(link).openHead[word: 0] != 0 { return true }
+      link = next(link, offset: StateRecord.listOffset)
+    }
+    return false
+  }
+
   /// The result of SETCLIENTID with NFS4ERR_CLID_INUSE: the address of the client that uses the id.
   func writeClientInUse(_ c: inout Compound) {
     c.writer.putString("tcp")
@@ -106,6 +131,8 @@ extension ServerCore {
       guard isPrincipal(c.principal, uid: client.pendingUID, flavor: client.pendingFlavor) else {
         throw .clientIDInUse
       }
+      // The confirmed record may have got state since the SETCLIENTID of another principal.
+      guard !isInUse(client, by: c.principal) else { throw .clientIDInUse }
       confirm(client)
       return
     }
@@ -132,6 +159,8 @@ extension ServerCore {
       if !isInGrace && client.ownerHead[word: 0] != 0 { stable.remove([UInt8](client.id(layout))) }
       releaseState(of: client)
       client.index = client.pendingIndex
+      // A lease begins with its client id; confirming new callbacks renews none (RFC 7530 section 9.5).
+      client.expiry = leaseExpiry
       client.flags &= ~(ClientRecord.stampedStable | ClientRecord.expired | ClientRecord.mayReclaim)
       if isInGrace && stable.mayReclaim([UInt8](client.id(layout))) { client.flags |= ClientRecord.mayReclaim }
     }
@@ -141,12 +170,37 @@ extension ServerCore {
     client.flavor = client.pendingFlavor
     client.callbackProgram = client.pendingCallbackProgram
     client.callbackIdent = client.pendingCallbackIdent
-    client.expiry = leaseExpiry
-    client.flags &= ~ClientRecord.pending
+    bytes(client.socketName)[long: 0] = client.pendingAddress
+    client.flags &= ~(ClientRecord.pending | ClientRecord.callbackPathDown)
     client.flags |= ClientRecord.confirmed
     if client.callbackProgram != 0 { client.flags |= ClientRecord.needsCallbackNull }
     link(client)
   }
 
-  func renew(_ c: inout Compound) throws(NFSStatus) { _ = try renewedClient(try c.long()) }
+  /// RENEW, which the principal of the client id may send, and any that has a file open (RFC 7530 section 16.28.5).
+  ///
+  /// - Throws: NFS4ERR_ACCESS for another principal, NFS4ERR_CB_PATH_DOWN where the client has lost its callback path, though its lease
+  ///   is renewed, and what ``renewedClient(_:)`` throws.
+  func renew(_ c: inout Compound) throws(NFSStatus) {
+    let client = try confirmedClient(try c.long())
+    guard isPrincipal(c.principal, uid: client.uid, flavor: client.flavor) || hasOpen(client, c.principal) else {
+      throw .accessDenied
+    }
+    client.expiry = leaseExpiry
+    if client.has(ClientRecord.callbackPathDown) { throw .callbackPathDown }
+  }
+
+  /// Whether a principal has a file of the client open.
+  private func hasOpen(_ client: ClientRecord, _ principal: Principal) -> Bool {
+    var owner = client.ownerHead[word: 0]
+    while owner != 0 {
+      var open = state(owner).openHead[word: 0]
+      while open != 0 {
+        if isPrincipal(principal, uid: state(open).uid, flavor: state(open).flavor) { return true }
+        open = next(open, offset: StateRecord.listOffset)
+      }
+      owner = next(owner, offset: StateRecord.listOffset)
+    }
+    return false
+  }
 }

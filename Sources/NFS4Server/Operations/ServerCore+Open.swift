@@ -13,6 +13,8 @@ extension ServerCore {
     request.access = try c.word()
     request.deny = try c.word()
     request.clientID = try c.long()
+    request.uid = c.principal.uid
+    request.flavor = c.principal.flavor
     let ownerName = try c.opaque(limit: NFS4Protocol.opaqueLimit)
     guard !c.current.isNone else { throw .noFilehandle }
     request.owner = try mallocZeroed(layout.state &+ ownerName.count, types.state)

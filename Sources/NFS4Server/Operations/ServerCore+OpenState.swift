@@ -110,6 +110,8 @@ extension ServerCore {
       open.flags |= request.access | request.deny << StateRecord.denyShift
       open.modes |= StateRecord.mode(access: request.access, deny: request.deny)
       open.sequence = Self.nextSequence(open.sequence)
+      open.uid = request.uid
+      open.flavor = request.flavor
       result.stateid = open.stateid
     } else {
       let open = addOpen(spareOpen, request, owner: owner, client, lockFile, file: result.file)
@@ -164,6 +166,8 @@ extension ServerCore {
     open.openOwner = owner.link
     open.client = client.link
     open.file = UInt32(truncatingIfNeeded: file)
+    open.uid = request.uid
+    open.flavor = request.flavor
     insert(link, at: client.stateHead(open.stateIndex), offset: StateRecord.hashOffset)
     insert(link, at: owner.openHead, offset: StateRecord.listOffset)
     insert(link, at: lockFile.openHead, offset: StateRecord.fileOffset)

@@ -9,6 +9,11 @@ public struct ServerConfiguration: Sendable {
   public var era = Era.macklem2007
   /// Lease time, seconds, 1 to 86,400 (NFSRV_LEASE is 120).
   public var leaseSeconds = 120
+  /// Seconds that a client whose lease has run out keeps its state as a courtesy, 0 to 31,536,000; nil for the habit of the era: a week,
+  /// or five leases for a client without state, and nothing is freed before the next compound.
+  ///
+  /// With 0 a client's state is gone 15 seconds (NFSRV_LEASEDELTA) after its lease.
+  public var courtesySeconds: Int? = nil
   /// Length of the grace period that a restart begins, seconds, 0 to 86,400; 0 for none, which refuses every reclaim.
   ///
   /// Clients need at least the lease time of the instance before (RFC 7530 section 9.6.2).
@@ -56,6 +61,7 @@ public struct ServerConfiguration: Sendable {
   func validate() throws(ServerError) {
     guard !delegations else { throw .delegationsNotServed }
     try check("leaseSeconds", leaseSeconds, 1...86_400)
+    if let courtesySeconds { try check("courtesySeconds", courtesySeconds, 0...31_536_000) }
     try check("graceSeconds", graceSeconds, 0...86_400)
     try check("maximumRead", maximumRead, 512...(16 << 20))
     try check("maximumWrite", maximumWrite, 512...(16 << 20))

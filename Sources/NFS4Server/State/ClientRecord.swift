@@ -21,6 +21,8 @@ struct ClientRecord {
 
   /// Stable storage says that the client had state when the service went down: it may reclaim in the grace period.
   static let mayReclaim: UInt32 = 0x100
+  /// The client has delegations and cannot be called back (LCL_CBDOWN): RENEW says so until new callbacks are confirmed.
+  static let callbackPathDown: UInt32 = 0x200
 
   let link: KernelLink
   let bytes: UnsafeMutableRawPointer
@@ -118,8 +120,19 @@ struct ClientRecord {
     nonmutating set { bytes[word: 144] = newValue }
   }
 
+  /// When the unconfirmed record is dropped, virtual seconds since boot.
+  var pendingExpiry: UInt32 {
+    get { bytes[word: 148] }
+    nonmutating set { bytes[word: 148] = newValue }
+  }
+  /// The callback address of the unconfirmed record: the first words of a struct sockaddr_in.
+  var pendingAddress: UInt64 {
+    get { bytes[long: 152] }
+    nonmutating set { bytes[long: 152] = newValue }
+  }
+
   /// Bytes of the fields above.
-  static let fieldBytes = 148
+  static let fieldBytes = 160
 
   @inline(__always)
   func has(_ flag: UInt32) -> Bool { flags & flag != 0 }

@@ -24,15 +24,19 @@ extension ServerCore {
   /// - Throws: NFS4ERR_STALE_CLIENTID for an id of an earlier run, one that was never made or is not confirmed, NFS4ERR_EXPIRED for one whose
   ///   client is gone.
   func renewedClient(_ id: UInt64) throws(NFSStatus) -> ClientRecord {
+    let client = try confirmedClient(id)
+    client.expiry = leaseExpiry
+    return client
+  }
+
+  /// The confirmed client with this id, as ``renewedClient(_:)`` has it.
+  func confirmedClient(_ id: UInt64) throws(NFSStatus) -> ClientRecord {
     let index = UInt32(truncatingIfNeeded: id)
     guard UInt32(truncatingIfNeeded: id >> 32) == boot, index != 0 else { throw .staleClientID }
     var link = Self.head(clientHeads, index)[word: 0]
     while link != 0 {
       let client = client(link)
-      if client.index == index {
-        client.expiry = leaseExpiry
-        return client
-      }
+      if client.index == index { return client }
       if client.pendingIndex == index && client.has(ClientRecord.pending) { throw .staleClientID }
       link = next(link, offset: ClientRecord.hashOffset)
     }

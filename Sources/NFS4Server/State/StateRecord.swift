@@ -91,6 +91,17 @@ struct StateRecord {
     nonmutating set { bytes[word: 80] = newValue }
   }
 
+  /// User number of the principal that opened last.
+  var uid: UInt32 {
+    get { bytes[word: 84] }
+    nonmutating set { bytes[word: 84] = newValue }
+  }
+  /// Security flavor of the principal that opened last.
+  var flavor: UInt32 {
+    get { bytes[word: 88] }
+    nonmutating set { bytes[word: 88] = newValue }
+  }
+
   @inline(__always)
   func has(_ flag: UInt32) -> Bool { flags & flag != 0 }
 
