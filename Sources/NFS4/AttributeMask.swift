@@ -79,6 +79,12 @@ public struct AttributeMask: OptionSet, Hashable, Sendable {
   public static let owner = AttributeMask(number: 36)
   /// owner_group.
   public static let ownerGroup = AttributeMask(number: 37)
+  /// quota_avail_hard.
+  public static let quotaAvailableHard = AttributeMask(number: 38)
+  /// quota_avail_soft.
+  public static let quotaAvailableSoft = AttributeMask(number: 39)
+  /// quota_used.
+  public static let quotaUsed = AttributeMask(number: 40)
   /// rawdev.
   public static let rawDevice = AttributeMask(number: 41)
   /// space_avail.
@@ -107,7 +113,13 @@ public struct AttributeMask: OptionSet, Hashable, Sendable {
   /// Attributes that SETATTR, OPEN and CREATE may set here (RFC 7530 section 5.5): ACLs and system flags are not supported.
   public static let settable: AttributeMask = [.size, .mode, .owner, .ownerGroup, .timeAccessSet, .timeModifySet]
 
-  /// Every attribute that ``FileAttributes`` can carry and ``FileAttributes/encode(_:into:)`` can write.
+  /// What a server without quotas does not support.
+  public static let quotas: AttributeMask = [.quotaAvailableHard, .quotaAvailableSoft, .quotaUsed]
+
+  /// Every attribute that ``FileAttributes`` can carry and write.
+  public static let encodable: AttributeMask = known.union(quotas)
+
+  /// Every attribute that a server of this project reports, but for ``quotas``, which depend on its configuration.
   public static let known: AttributeMask = [
     .supportedAttributes, .type, .filehandleExpireType, .change, .size, .linkSupport, .symlinkSupport, .namedAttributes,
     .fsid, .uniqueHandles, .leaseTime, .readdirError, .aclSupport, .canSetTime, .caseInsensitive, .casePreserving,

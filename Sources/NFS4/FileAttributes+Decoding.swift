@@ -15,7 +15,7 @@ extension XDRReader {
       let number = bits.trailingZeroBitCount
       bits &= bits &- 1
       let bit = AttributeMask(number: number)
-      guard AttributeMask.known.contains(bit) else { return }
+      guard AttributeMask.encodable.contains(bit) else { return }
       try attributes.decodeValue(number, from: &values)
       attributes.mask.formUnion(bit)
     }
@@ -23,8 +23,43 @@ extension XDRReader {
 
   /// Reads a decimal owner string; a name that is not a number reads as nobody (65534).
   mutating func numericOwner() throws(XDRError) -> UInt32 {
-    let text = try opaque(limit: NFS4Protocol.opaqueLimit)
+    let text = try opaque(limit: NFS4Protocol.ownerReadLimit)
     return decimalOwner(text) ?? 65_534
+  }
+}
+
+extension FileAttributes {
+  /// Reads the attribute values that a client compares a file's with (VERIFY, NVERIFY) and fills the fields.
+  ///
+  /// - Parameters:
+  ///   - wanted: which attributes the list holds, all of them in ``AttributeMask/encodable``.
+  ///   - list: the values, in ascending order of the attributes.
+  ///   - resolve: tells the number behind an owner string; the second argument is true for a group.
+  /// - Returns: a number where all owner strings stand for somebody, and what is wrong with one otherwise.
+  /// - Throws: ``XDRError`` where the list does not fit the set.
+  public mutating func decode(
+    _ wanted: AttributeMask, from list: UnsafeRawBufferPointer,
+    resolvingOwners resolve: (UnsafeRawBufferPointer, Bool) -> OwnerResolution
+  ) throws(XDRError) -> OwnerResolution {
+    var values = XDRReader(list)
+    var outcome = OwnerResolution.number(0)
+    var bits = wanted.rawValue
+    while bits != 0 {
+      let number = bits.trailingZeroBitCount
+      bits &= bits &- 1
+      guard number == Self.ownerNumber || number == Self.groupNumber else {
+        try decodeValue(number, from: &values)
+        continue
+      }
+      switch resolve(try values.opaque(limit: NFS4Protocol.ownerReadLimit), number == Self.groupNumber) {
+      case .number(let id): if number == Self.ownerNumber { owner = id } else { ownerGroup = id }
+      case .unknown: if outcome != .malformed { outcome = .unknown }
+      case .malformed: outcome = .malformed
+      }
+    }
+    guard values.remaining == 0 else { throw .tooLong(length: values.remaining, limit: 0) }
+    mask = wanted
+    return outcome
   }
 }
 
@@ -75,6 +110,9 @@ extension FileAttributes {
     case 35: linkCount = try reader.uint32()
     case 36: owner = try reader.numericOwner()
     case 37: ownerGroup = try reader.numericOwner()
+    case 38: quotaAvailableHard = try reader.uint64()
+    case 39: quotaAvailableSoft = try reader.uint64()
+    case 40: quotaUsed = try reader.uint64()
     case 41: rawDevice = (major: try reader.uint32(), minor: try reader.uint32())
     case 42: spaceAvailable = try reader.uint64()
     case 43: spaceFree = try reader.uint64()

@@ -73,6 +73,12 @@ public struct FileAttributes: Sendable {
   public var owner: UInt32 = 0
   /// owner_group as a numeric group id.
   public var ownerGroup: UInt32 = 0
+  /// quota_avail_hard, bytes.
+  public var quotaAvailableHard: UInt64 = 0
+  /// quota_avail_soft, bytes.
+  public var quotaAvailableSoft: UInt64 = 0
+  /// quota_used, bytes.
+  public var quotaUsed: UInt64 = 0
   /// rawdev major and minor.
   public var rawDevice: (major: UInt32, minor: UInt32) = (0, 0)
   /// space_avail, bytes.
@@ -99,9 +105,18 @@ public struct FileAttributes: Sendable {
 
   /// Writes bitmap and attribute values (a fattr4) for the attributes of `wanted`, in ascending order.
   ///
-  /// Numbers that are not in ``AttributeMask/known`` are left out, as RFC 7530 section 16.7.4 asks of GETATTR.
-  public func encode(_ wanted: AttributeMask, into writer: inout XDRWriter) {
-    let present = wanted.intersection(.known)
+  /// Numbers that are not in ``AttributeMask/encodable`` are left out, as RFC 7530 section 16.7.4 asks of GETATTR.
+  ///
+  /// - Parameters:
+  ///   - wanted: which attributes.
+  ///   - ownerText: the owner's name, nil for the number as a decimal string.
+  ///   - groupText: the group's name, nil for the number as a decimal string.
+  ///   - writer: takes the bytes.
+  public func encode(
+    _ wanted: AttributeMask, ownerText: UnsafeRawBufferPointer? = nil, groupText: UnsafeRawBufferPointer? = nil,
+    into writer: inout XDRWriter
+  ) {
+    let present = wanted.intersection(.encodable)
     writer.put(present)
     let lengthPosition = writer.position
     writer.put(0 as UInt32)
@@ -109,10 +124,20 @@ public struct FileAttributes: Sendable {
     while bits != 0 {
       let number = bits.trailingZeroBitCount
       bits &= bits &- 1
-      encodeValue(number, into: &writer)
+      if number == Self.ownerNumber, let ownerText {
+        writer.putOpaque(ownerText)
+      } else if number == Self.groupNumber, let groupText {
+        writer.putOpaque(groupText)
+      } else {
+        encodeValue(number, into: &writer)
+      }
     }
     writer.patch(UInt32(truncatingIfNeeded: writer.position &- lengthPosition &- 4), at: lengthPosition)
   }
+
+  /// Numbers of owner and owner_group, whose values are strings.
+  static let ownerNumber = 36
+  static let groupNumber = 37
 
   private func encodeValue(_ number: Int, into writer: inout XDRWriter) {
     switch number {
@@ -149,6 +174,9 @@ public struct FileAttributes: Sendable {
     case 35: writer.put(linkCount)
     case 36: writer.putDecimalString(owner)
     case 37: writer.putDecimalString(ownerGroup)
+    case 38: writer.put(quotaAvailableHard)
+    case 39: writer.put(quotaAvailableSoft)
+    case 40: writer.put(quotaUsed)
     case 41: putPair(rawDevice, into: &writer)
     case 42: writer.put(spaceAvailable)
     case 43: writer.put(spaceFree)

@@ -20,13 +20,20 @@ public enum NFS4Protocol {
   /// Bytes of the part of a stateid that the server alone understands.
   public static let stateidOtherSize = 12
   /// Bitmap words that are read, of which NFSv4.0 defines two; a longer bitmap is refused.
-  public static let bitmapWordLimit = 8
+  ///
+  /// A server must not fail a request for attributes that it does not know (RFC 7530 section 16.7.4), so there is room for any number that
+  /// a test suite may think of; Linux knfsd has the same limit (fs/nfsd/nfs4xdr.c; recollection).
+  public static let bitmapWordLimit = 1000
   /// Longest attribute list that is read, bytes: room for an ACL of some hundred entries, none of which is kept.
   public static let attributeListLimit = 65_536
-  /// Longest component name that is read from a request, bytes; servers refuse above their own `maxname` with NFS4ERR_NAMETOOLONG.
-  public static let componentReadLimit = 8192
-  /// Longest symbolic link text that is read, bytes.
-  public static let linkTextReadLimit = 8192
+  /// Longest component name that is read from a message, bytes; servers refuse above their own `maxname` with NFS4ERR_NAMETOOLONG.
+  ///
+  /// A name is a view of the message and is never copied before its length is checked, so the limit is no protection of memory.
+  public static let componentReadLimit = 1 << 20
+  /// Longest symbolic link text that is read from a message, bytes; as for ``componentReadLimit``.
+  public static let linkTextReadLimit = 1 << 20
+  /// Longest owner string that is read, bytes; servers refuse what names nobody with NFS4ERR_BADOWNER.
+  public static let ownerReadLimit = 1 << 16
   /// Longest tag of a COMPOUND that is read, bytes.
   public static let tagLimit = 1024
 }
@@ -67,6 +74,8 @@ public enum NFSAccess {
   public static let delete: UInt32 = 0x10
   /// Execute a file.
   public static let execute: UInt32 = 0x20
+  /// Every bit that NFSv4.0 knows.
+  public static let all: UInt32 = 0x3F
 }
 
 /// Numbers of OPEN (RFC 7530 section 16.16).

@@ -36,7 +36,7 @@ extension XDRReader {
   public mutating func time() throws(XDRError) -> NFSTime {
     let seconds = Int64(bitPattern: try uint64())
     let nanoseconds = try uint32()
-    guard nanoseconds < 1_000_000_000 else { throw .badValue(nanoseconds) }
+    guard nanoseconds < 1_000_000_000 else { throw .badTime(nanoseconds: nanoseconds) }
     return NFSTime(seconds: seconds, nanoseconds: nanoseconds)
   }
 }

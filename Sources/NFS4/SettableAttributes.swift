@@ -62,38 +62,64 @@ public enum SettableAttributesResult: Sendable, Equatable {
   case readOnly
   /// An attribute that this server does not support: NFS4ERR_ATTRNOTSUPP.
   case notSupported
+  /// A value that its type allows and its meaning does not, as a second of more than 999,999,999 nanoseconds: NFS4ERR_INVAL.
+  case badValue
 }
 
 extension XDRReader {
   /// Reads the fattr4 of a request; the whole list is consumed whatever the result.
   ///
+  /// - Parameters:
+  ///   - attributes: takes the values.
+  ///   - resolve: tells the number behind an owner string; the second argument is true for a group.
+  /// - Returns: whether they can be set, and why not.
   /// - Throws: ``XDRError`` where the bytes do not fit the bitmap: NFS4ERR_BADXDR.
   public mutating func settableAttributes(
-    into attributes: inout SettableAttributes
+    into attributes: inout SettableAttributes,
+    resolvingOwners resolve: (UnsafeRawBufferPointer, Bool) -> OwnerResolution = { text, _ in .decimal(text) }
   ) throws(XDRError) -> SettableAttributesResult {
     let (mask, beyond) = try attributeMask()
     var values = XDRReader(try opaque(limit: NFS4Protocol.attributeListLimit))
     if beyond { return .notSupported }
-    let readOnly = AttributeMask.known.subtracting(.settable)
+    let readOnly = AttributeMask.encodable.subtracting(.settable)
     if !mask.intersection(readOnly).isEmpty { return .readOnly }
     if !mask.subtracting(.settable).isEmpty { return .notSupported }
     attributes.mask = mask
+    var isGood = true
     if mask.contains(.size) { attributes.size = try values.uint64() }
     if mask.contains(.mode) { attributes.mode = try values.uint32() }
-    if mask.contains(.owner) { attributes.owner = decimalOwner(try values.opaque(limit: NFS4Protocol.opaqueLimit)) }
-    if mask.contains(.ownerGroup) {
-      attributes.ownerGroup = decimalOwner(try values.opaque(limit: NFS4Protocol.opaqueLimit))
-    }
-    if mask.contains(.timeAccessSet) { attributes.timeAccess = try values.timeChange() }
-    if mask.contains(.timeModifySet) { attributes.timeModify = try values.timeChange() }
+    if mask.contains(.owner) { attributes.owner = try values.owner(isGroup: false, resolve, &isGood) }
+    if mask.contains(.ownerGroup) { attributes.ownerGroup = try values.owner(isGroup: true, resolve, &isGood) }
+    if mask.contains(.timeAccessSet) { attributes.timeAccess = try values.timeChange(&isGood) }
+    if mask.contains(.timeModifySet) { attributes.timeModify = try values.timeChange(&isGood) }
     guard values.remaining == 0 else { throw .tooLong(length: values.remaining, limit: 0) }
-    return .settable
+    return isGood ? .settable : .badValue
   }
 
-  mutating func timeChange() throws(XDRError) -> SettableAttributes.TimeChange {
+  private mutating func owner(
+    isGroup: Bool, _ resolve: (UnsafeRawBufferPointer, Bool) -> OwnerResolution, _ isGood: inout Bool
+  ) throws(XDRError) -> UInt32? {
+    switch resolve(try opaque(limit: NFS4Protocol.ownerReadLimit), isGroup) {
+    case .number(let number): return number
+    case .unknown: return nil
+    case .malformed:
+      isGood = false
+      return nil
+    }
+  }
+
+  private mutating func timeChange(_ isGood: inout Bool) throws(XDRError) -> SettableAttributes.TimeChange {
     switch try uint32() {
-    case 0: .serverTime
-    case 1: .clientTime(try time())
+    case 0: return .serverTime
+    case 1:
+      do {
+        return .clientTime(try time())
+      } catch {
+        // The time was there: the list goes on behind it.
+        guard case .badTime = error else { throw error }
+        isGood = false
+        return .serverTime
+      }
     case let other: throw .badValue(other)
     }
   }

@@ -9,6 +9,8 @@ public enum XDRError: Error, Equatable, CustomStringConvertible, Sendable {
   case tooLong(length: Int, limit: Int)
   /// A discriminant or boolean has a value outside of its type.
   case badValue(UInt32)
+  /// The nanoseconds of a time are a second or more (RFC 7530 section 2.2.1, nfstime4).
+  case badTime(nanoseconds: UInt32)
 
   /// One line with the values.
   public var description: String {
@@ -16,6 +18,7 @@ public enum XDRError: Error, Equatable, CustomStringConvertible, Sendable {
     case .truncated(let needed, let left): "XDR: \(needed) bytes needed, \(left) left"
     case .tooLong(let length, let limit): "XDR: length \(length) is above the limit of \(limit)"
     case .badValue(let value): "XDR: value \(value) is not of the type"
+    case .badTime(let nanoseconds): "XDR: \(nanoseconds) nanoseconds are a second or more"
     }
   }
 }

@@ -137,7 +137,7 @@ import Testing
     #expect(
       try measure(stage.server, stage.open("known", how: .guarded(.mode(0o644))), expecting: .exists) == failing)
     // A bad name fails by the same way, its sequence number counted.
-    #expect(try measure(stage.server, stage.open("a/b", how: .noCreate), expecting: .badName) == failing)
+    #expect(try measure(stage.server, stage.open("a/b", how: .noCreate), expecting: .badCharacter) == failing)
     stage.owner.sequence += 7
     #expect(try measure(stage.server, stage.open("known", how: .noCreate), expecting: .badSeqid) == failing)
   }

@@ -80,6 +80,14 @@ final class CompoundBuilder {
     return self
   }
 
+  /// The bytes of an attribute list that is written item by item.
+  static func list(_ fill: (CompoundBuilder) -> CompoundBuilder) -> [UInt8] {
+    let builder = CompoundBuilder(capacity: 1 << 16)
+    let start = builder.writer.position
+    _ = fill(builder)
+    return [UInt8](builder.writer.written.dropFirst(start))
+  }
+
   func root() -> CompoundBuilder { operation(.putRootFilehandle) }
   func handle(_ bytes: [UInt8]) -> CompoundBuilder { operation(.putFilehandle).opaque(bytes) }
   func getHandle() -> CompoundBuilder { operation(.getFilehandle) }
@@ -97,6 +105,14 @@ final class CompoundBuilder {
 
   func makeDirectory(_ name: String, mode: UInt32 = 0o755) -> CompoundBuilder {
     operation(.create).word(NFSFileType.directory.rawValue).string(name).attributes(.mode(mode))
+  }
+
+  /// CREATE of any type but a regular file.
+  func makeNode(_ name: String, _ kind: NFSFileType, mode: UInt32 = 0o644) -> CompoundBuilder {
+    let compound = operation(.create).word(kind.rawValue)
+    if kind == .symbolicLink { compound.string("elsewhere") }
+    if kind == .blockDevice || kind == .characterDevice { compound.word(1).word(2) }
+    return compound.string(name).attributes(.mode(mode))
   }
 
   func makeLink(_ name: String, to text: String) -> CompoundBuilder {

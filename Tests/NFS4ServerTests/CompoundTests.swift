@@ -32,6 +32,21 @@ import Testing
     #expect(reply.count == 0)
   }
 
+  @Test(arguments: [[0xC0, 0xC1], [0xFF], [0xED, 0xA0, 0x80], [0xE2, 0x82]] as [[UInt8]])
+  func aTagThatIsNoUTF8IsInvalidAndComesBack(_ tag: [UInt8]) throws {
+    let server = try TestServer()
+    func call(minorVersion: UInt32) throws -> CompoundReply {
+      let header = CompoundBuilder.list { $0.opaque(tag).word(minorVersion).word(1).word(24) }
+      return try server.call(bytes: header)
+    }
+    let reply = try call(minorVersion: 0)
+    #expect(reply.status == .invalid)
+    #expect(reply.count == 0)
+    #expect(Array(reply.bytes[8..<(8 + tag.count)]) == tag)
+    // The minor version is looked at first.
+    #expect(try call(minorVersion: 1).status == .minorVersionMismatch)
+  }
+
   @Test(arguments: [0, 1, 2, 40, 53, 10_044, 0xFFFF_FFFF] as [UInt32])
   func anUnknownOperationIsIllegal(_ number: UInt32) throws {
     let server = try TestServer()
@@ -45,7 +60,7 @@ import Testing
   }
 
   @Test(arguments: [
-    NFSOperation.lock, .lockTest, .unlock, .releaseLockOwner, .delegationPurge, .delegationReturn, .openNamedAttributes,
+    NFSOperation.lock, .lockTest, .unlock, .releaseLockOwner, .delegationPurge, .delegationReturn,
   ])
   func anUnsupportedOperationEndsTheCompound(_ operation: NFSOperation) throws {
     let reply = try TestServer().call(CompoundBuilder().root().operation(operation).operation(.getFilehandle))

@@ -114,6 +114,16 @@ import Testing
     #expect(try stage.server.call(bad).status == .badXDR)
   }
 
+  @Test(
+    arguments: [
+      (0, 0, .ok), (1, 1, .ok), (0, .max, .ok), (.max, 0, .ok), (.max - 63, 64, .invalid), (.max, 1, .invalid),
+    ] as [(UInt64, UInt32, NFSStatus)])
+  func aCommitPastTheLastOffsetIsInvalid(offset: UInt64, count: UInt32, status: NFSStatus) throws {
+    let stage = try Stage()
+    let commit = CompoundBuilder().handle(stage.file.handle).operation(.commit).long(offset).word(count)
+    #expect(try stage.server.call(commit).status == status)
+  }
+
   @Test func onlyRegularFilesHaveData() throws {
     let stage = try Stage()
     #expect(

@@ -10,10 +10,12 @@ import Testing
 @Suite struct NameTests {
   @Test(
     arguments: [
-      ([], NFSStatus.invalid), ([0x2E], .badName), ([0x2E, 0x2E], .badName), ([0x61, 0x2F, 0x62], .badName),
+      ([], NFSStatus.invalid), ([0x2E], .badName), ([0x2E, 0x2E], .badName), ([0x61, 0x2F, 0x62], .badCharacter),
       ([0x61, 0], .badCharacter), ([0xC3, 0x28], .invalid), ([0xC0, 0x80], .invalid), ([0xED, 0xA0, 0x80], .invalid),
       ([0xF4, 0x90, 0x80, 0x80], .invalid), ([0xE2, 0x82], .invalid),
-      ([UInt8](repeating: 0x61, count: 256), .nameTooLong),
+      ([0xEF, 0xBF, 0xBE], .invalid), ([0xEF, 0xBF, 0xBD], .noEntry), ([0x80], .invalid),
+      ([0xFC, 0x80, 0x80], .invalid),
+      ([UInt8](repeating: 0x61, count: 256), .nameTooLong), ([UInt8](repeating: 0x61, count: 10_000), .nameTooLong),
       ([0xC3, 0xA4], .noEntry), ([UInt8](repeating: 0x61, count: 255), .noEntry), ([0x2E, 0x2E, 0x2E], .noEntry),
     ] as [([UInt8], NFSStatus)])
   func namesFollowTheRules(_ name: [UInt8], _ status: NFSStatus) throws {
@@ -22,6 +24,15 @@ import Testing
     #expect(try server.call(CompoundBuilder().root().operation(.remove).opaque(name)).status == status)
     let create = CompoundBuilder().root().operation(.create).word(2).opaque(name).attributes(SettableAttributes())
     #expect(try server.call(create).status == (status == .noEntry ? .ok : status))
+    let rename = CompoundBuilder().root().save().operation(.rename).opaque(name).string("x")
+    #expect(try server.call(rename).status == (status == .noEntry ? .ok : status))
+    _ = try server.makeDirectory("d")
+    let target = CompoundBuilder().root().save().operation(.rename).string("d").opaque(name)
+    #expect(try server.call(target).status == (status == .noEntry ? .ok : status))
+    let made = CompoundBuilder().root().makeLink("to", to: "x").save().root().operation(.link).opaque(name)
+    #expect(try server.call(made).status == (status == .noEntry ? .exists : status))
+    let security = CompoundBuilder().root().operation(.securityInformation).opaque(name)
+    #expect(try server.call(security).status == (status == .noEntry ? .ok : status))
   }
 
   @Test func lookupsGoDownAndUp() throws {
@@ -100,7 +111,7 @@ import Testing
     try reply.ok(.lookup)
     try reply.ok(.readLink)
     #expect(try reply.string() == text)
-    #expect(try server.call(CompoundBuilder().root().operation(.readLink)).status == .isDirectory)
+    #expect(try server.call(CompoundBuilder().root().operation(.readLink)).status == .invalid)
   }
 
   @Test func hardLinksShareTheFileAndItsLastNameRemovesIt() throws {

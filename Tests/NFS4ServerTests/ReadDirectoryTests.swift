@@ -133,6 +133,20 @@ import Testing
     #expect(file.status == .notDirectory)
   }
 
+  @Test func aListThatFindsTheReplyFullIsToldApartFromALimitTooSmall() throws {
+    let server = try TestServer(replyBytes: 8192)
+    let handle = try fill(server, 5)
+    // Less is left above the reserve than the attributes of one file take.
+    let compound = CompoundBuilder().handle(handle)
+    let one = try server.call(CompoundBuilder().handle(handle).getAttributes(.known)).bytes.count
+    let two = try server.call(CompoundBuilder().handle(handle).getAttributes(.known).getAttributes(.known)).bytes.count
+    let room = 8192 - 1024 - one
+    for _ in 0...(room / (two - one)) { _ = compound.getAttributes(.known) }
+    #expect(try server.call(compound.readDirectory(mask: .known)).status == .resource)
+    #expect(
+      try server.call(CompoundBuilder().handle(handle).readDirectory(maximum: 64, mask: .known)).status == .tooSmall)
+  }
+
   @Test func entriesCarryTheAttributesThatWereAskedFor() throws {
     let server = try TestServer()
     let handle = try fill(server, 3)

@@ -60,6 +60,20 @@ final class TestServer {
     return CompoundReply(outcome, UnsafeRawBufferPointer(reply))
   }
 
+  /// Sends a compound with AUTH_NONE.
+  func callWithoutCredential(_ compound: CompoundBuilder, connection: UInt64 = 1) throws -> CompoundReply {
+    let number = nextXID
+    nextXID &+= 1
+    let outcome = compound.bytes.withUnsafeBytes { arguments in
+      RPCClientCredential.none.withServerView { view in
+        service.handle(
+          procedure: 1, xid: number, credential: view, connection: connection, arguments: arguments, reply: reply)
+      }
+    }
+    if checksInvariants { try service.checkInvariants() }
+    return CompoundReply(outcome, UnsafeRawBufferPointer(reply))
+  }
+
   /// Moves the virtual clock by whole seconds.
   func advance(seconds: UInt64) {
     service.withKernel { $0.advance(to: $0.now + seconds * 1_000_000_000) }

@@ -50,14 +50,14 @@ import Testing
     #expect(bytes == [0, 0, 0, 1, 0, 0, 0, 0x10, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0])
   }
 
-  @Test func aBitmapOfNineWordsIsRefusedAndOneBeyondTwoIsNoted() throws {
-    let (nine, _) = written { writer in
-      writer.put(9 as UInt32)
-      for _ in 0..<9 { writer.put(0 as UInt32) }
+  @Test func aBitmapOf1001WordsIsRefusedAndOneBeyondTwoIsNoted() throws {
+    let (long, _) = written { writer in
+      writer.put(1001 as UInt32)
+      for _ in 0..<1001 { writer.put(0 as UInt32) }
     }
-    nine.withUnsafeBytes { raw in
+    long.withUnsafeBytes { raw in
       var reader = XDRReader(raw)
-      #expect(throws: XDRError.tooLong(length: 9, limit: 8)) { try reader.attributeMask() }
+      #expect(throws: XDRError.tooLong(length: 1001, limit: 1000)) { try reader.attributeMask() }
     }
     let (three, _) = written { writer in
       for word in [3, 1, 2, 4] as [UInt32] { writer.put(word) }

@@ -41,6 +41,8 @@ struct DirectoryTable {
   private var names: UnsafeMutableRawPointer
   private var nameCapacity: Int
   private var nameBytes = 0
+  /// Bytes of the names that are not removed.
+  private var liveNameBytes = 0
   private var recordBytes = Self.dotBytes
 
   init() {
@@ -57,6 +59,14 @@ struct DirectoryTable {
     entries.deallocate()
     slots.deallocate()
     names.deallocate()
+  }
+
+  /// Bytes of the host's memory that a table takes beyond those of a new one, which count as part of the directory's inode.
+  var grownBytes: Int { Self.grownBytes(entries: entryCapacity, names: nameCapacity) }
+
+  private static func grownBytes(entries: Int, names: Int) -> Int {
+    (entries &- initialEntries) &* (MemoryLayout<Entry>.stride &+ 2 &* MemoryLayout<UInt32>.stride) &+ names
+      &- initialNameBytes
   }
 
   /// What the size attribute of the directory says: whole blocks of UFS records, bytes.
@@ -111,11 +121,34 @@ struct DirectoryTable {
     return low
   }
 
+  /// What ``grownBytes`` will be once another name of `nameLength` bytes is in.
+  func grownBytes(withName nameLength: Int) -> Int {
+    let isFull = entryCount == entryCapacity
+    let needed = (isFull ? liveNameBytes : nameBytes) &+ nameLength
+    return Self.grownBytes(entries: isFull ? nextCapacity : entryCapacity, names: namesCapacity(for: needed))
+  }
+
+  /// Entries of the next table: gaps alone may make room enough.
+  private var nextCapacity: Int { live &* 2 <= entryCapacity ? entryCapacity : entryCapacity &* 2 }
+
+  private func namesCapacity(for needed: Int) -> Int { Self.namesCapacity(nameCapacity, for: needed) }
+
+  private static func namesCapacity(_ held: Int, for needed: Int) -> Int {
+    var capacity = held
+    while capacity < needed { capacity &*= 2 }
+    return capacity
+  }
+
+  /// What ``grownBytes`` is for a new table with a name of `nameLength` bytes in it.
+  static func grownBytes(newWithName nameLength: Int) -> Int {
+    grownBytes(entries: initialEntries, names: namesCapacity(initialNameBytes, for: nameLength))
+  }
+
   /// Adds a name that is not there.
   mutating func insert(_ name: UnsafeRawBufferPointer, file: Int) {
-    if entryCount == entryCapacity { rebuild(live &* 2 <= entryCapacity ? entryCapacity : entryCapacity &* 2) }
+    if entryCount == entryCapacity { rebuild(nextCapacity) }
     let needed = nameBytes &+ name.count
-    if needed > nameCapacity { growNames(needed) }
+    if needed > nameCapacity { growNames(namesCapacity(for: needed)) }
     let hash = Self.hash(name)
     if let base = name.baseAddress { (names + nameBytes).copyMemory(from: base, byteCount: name.count) }
     entries[entryCount] = Entry(
@@ -123,20 +156,28 @@ struct DirectoryTable {
       nameOffset: UInt32(truncatingIfNeeded: nameBytes), nameLength: UInt32(truncatingIfNeeded: name.count))
     nextCookie &+= 1
     nameBytes = needed
+    liveNameBytes &+= name.count
     place(entryCount)
     entryCount &+= 1
     live &+= 1
     recordBytes &+= Self.recordBytes(nameLength: name.count)
   }
 
-  /// Turns the entry at `position` into a gap.
+  /// Turns the entry at `position` into a gap; the last entry takes a grown table along.
   mutating func remove(at position: Int) {
     recordBytes &-= Self.recordBytes(nameLength: Int(entries[position].nameLength))
+    liveNameBytes &-= Int(entries[position].nameLength)
     entries[position].file = 0
     live &-= 1
-    if live == 0 {
-      entryCount = 0
-      nameBytes = 0
+    guard live == 0 else { return }
+    entryCount = 0
+    nameBytes = 0
+    if grownBytes > 0 {
+      let next = nextCookie
+      deallocate()
+      self = DirectoryTable()
+      nextCookie = next
+    } else {
       slots.update(repeating: 0, count: slotMask &+ 1)
     }
   }
@@ -184,9 +225,7 @@ struct DirectoryTable {
     }
   }
 
-  private mutating func growNames(_ needed: Int) {
-    var capacity = nameCapacity
-    while capacity < needed { capacity &*= 2 }
+  private mutating func growNames(_ capacity: Int) {
     let bytes = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
     bytes.copyMemory(from: names, byteCount: nameBytes)
     names.deallocate()

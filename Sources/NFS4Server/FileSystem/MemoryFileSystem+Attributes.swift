@@ -29,6 +29,13 @@ extension MemoryFileSystem {
     attributes.spaceTotal = UInt64(truncatingIfNeeded: pool.limit)
     attributes.spaceFree = space
     attributes.spaceAvailable = space
+    if quotas.limit != nil {
+      let owner = inode.pointee.uid
+      let available = UInt64(truncatingIfNeeded: min(quotas.available(to: owner), pool.available))
+      attributes.quotaAvailableHard = available
+      attributes.quotaAvailableSoft = available
+      attributes.quotaUsed = UInt64(truncatingIfNeeded: quotas.used(by: owner))
+    }
   }
 
   /// Bytes that the file takes on the modelled disk: whole blocks of data, whole directory blocks; a link's text lies in the inode.
@@ -41,8 +48,9 @@ extension MemoryFileSystem {
   ///
   /// The rights to change the size are the caller's to check: they depend on the state of opens.
   ///
-  /// - Throws: NFS4ERR_PERM, NFS4ERR_ACCESS, NFS4ERR_BADOWNER, NFS4ERR_ISDIR and NFS4ERR_INVAL for the size of what is no regular file.
+  /// - Throws: NFS4ERR_ROFS, NFS4ERR_PERM, NFS4ERR_ACCESS, NFS4ERR_BADOWNER, NFS4ERR_ISDIR and NFS4ERR_INVAL for the size of what is no regular file.
   func checkMaySet(_ wanted: SettableAttributes, on file: Int, _ principal: Principal) throws(NFSStatus) {
+    try requireWritable()
     let owns = principal.isRoot || principal.uid == inodes[file].uid
     if wanted.mask.contains(.size) && !inodes[file].isRegular {
       throw inodes[file].isDirectory ? .isDirectory : .invalid
@@ -80,6 +88,10 @@ extension MemoryFileSystem {
     guard !wanted.mask.isEmpty else { return }
     if wanted.mask.contains(.size) { try setSize(file, to: wanted.size) }
     if wanted.mask.contains(.owner), let owner = wanted.owner, owner != inodes[file].uid {
+      // What the file takes goes to its new owner, whom the giver's privilege spares the limit.
+      let bytes = inodes[file].blocksUsed &* BlockPool.blockBytes
+      quotas.add(-bytes, to: inodes[file].uid)
+      quotas.add(bytes, to: owner)
       inodes[file].uid = owner
       dropSetBits(file, principal)
     }

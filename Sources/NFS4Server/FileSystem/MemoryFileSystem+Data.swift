@@ -25,7 +25,7 @@ extension MemoryFileSystem {
       done &+= length
       position &+= length
     }
-    inodes[file].accessTime = now
+    touchAccess(file)
     return count
   }
 
@@ -40,13 +40,24 @@ extension MemoryFileSystem {
   /// Writes data to a regular file and lets it grow.
   ///
   /// - Returns: bytes written: fewer than given where space runs out on the way.
-  /// - Throws: NFS4ERR_FBIG past the largest file, NFS4ERR_NOSPC where not even the first byte has room.
-  func write(_ file: Int, offset: UInt64, from source: UnsafeRawBufferPointer) throws(NFSStatus) -> Int {
+  /// - Parameters:
+  ///   - file: the file.
+  ///   - offset: where the first byte goes.
+  ///   - source: the data.
+  ///   - isPrivileged: the superuser writes, whom no quota stops (UFS chkdq).
+  /// - Throws: NFS4ERR_ROFS, NFS4ERR_FBIG past the largest file, NFS4ERR_NOSPC and NFS4ERR_DQUOT where not even the first byte has room.
+  func write(
+    _ file: Int, offset: UInt64, from source: UnsafeRawBufferPointer, isPrivileged: Bool = true
+  ) throws(NFSStatus) -> Int {
+    try requireWritable()
     guard let base = source.baseAddress, source.count > 0 else { return 0 }
     let (end, overflow) = offset.addingReportingOverflow(UInt64(truncatingIfNeeded: source.count))
     guard !overflow, end <= maximumFileSize else { throw .fileTooBig }
     guard reserveSlots(file, for: Int(truncatingIfNeeded: end)) else { throw .noSpace }
     guard let blocks = inodes[file].blocks else { throw .noSpace }
+    let owner = inodes[file].uid
+    var left = isPrivileged ? Int.max : quotas.available(to: owner)
+    let before = inodes[file].blocksUsed
     var done = 0
     var position = Int(truncatingIfNeeded: offset)
     while done < source.count {
@@ -56,7 +67,8 @@ extension MemoryFileSystem {
       if let block = blocks[slot] {
         (block + start).copyMemory(from: base + done, byteCount: length)
       } else {
-        guard let block = pool.take() else { break }
+        guard left >= BlockPool.blockBytes, let block = pool.take() else { break }
+        left &-= BlockPool.blockBytes
         if length < BlockPool.blockBytes {
           block.initializeMemory(as: UInt8.self, repeating: 0, count: BlockPool.blockBytes)
         }
@@ -67,7 +79,8 @@ extension MemoryFileSystem {
       done &+= length
       position &+= length
     }
-    guard done > 0 else { throw .noSpace }
+    guard done > 0 else { throw left < BlockPool.blockBytes ? .quotaExceeded : .noSpace }
+    quotas.add((inodes[file].blocksUsed &- before) &* BlockPool.blockBytes, to: owner)
     inodes[file].size = max(inodes[file].size, UInt64(truncatingIfNeeded: position))
     touchContents(file)
     return done
@@ -75,8 +88,9 @@ extension MemoryFileSystem {
 
   /// Sets the size of a regular file; new bytes read as zeros.
   ///
-  /// - Throws: NFS4ERR_FBIG past the largest file.
+  /// - Throws: NFS4ERR_ROFS, NFS4ERR_FBIG past the largest file.
   func setSize(_ file: Int, to size: UInt64) throws(NFSStatus) {
+    try requireWritable()
     guard size <= maximumFileSize else { throw .fileTooBig }
     if size < inodes[file].size {
       let keptBlocks = Int(
@@ -94,6 +108,7 @@ extension MemoryFileSystem {
   /// Gives back the blocks from slot `first` on, and the table with the last of them.
   func dropBlocks(of file: Int, from first: Int) {
     guard let blocks = inodes[file].blocks else { return }
+    let before = inodes[file].blocksUsed
     var slot = first
     while slot < inodes[file].blockSlots {
       if let block = blocks[slot] {
@@ -103,6 +118,7 @@ extension MemoryFileSystem {
       }
       slot &+= 1
     }
+    quotas.add((inodes[file].blocksUsed &- before) &* BlockPool.blockBytes, to: inodes[file].uid)
     if first == 0 {
       pool.refund(inodes[file].blockSlots &* Self.slotBytes)
       blocks.deallocate()

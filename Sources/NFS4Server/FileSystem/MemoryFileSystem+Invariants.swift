@@ -12,6 +12,7 @@ extension MemoryFileSystem {
     var links = [UInt32](repeating: 0, count: count)
     var bytes = 0
     var files = 0
+    var owned: [UInt32: Int] = [:]
     links[Self.root] = 1
     for index in Self.root..<count where inodes[index].kind != Inode.freeKind {
       files += 1
@@ -22,7 +23,9 @@ extension MemoryFileSystem {
         throw InvariantViolation("file \(index): \(blocks) blocks in the table, \(inode.blocksUsed) counted")
       }
       bytes += blocks * BlockPool.blockBytes + inode.blockSlots * MemoryLayout<UnsafeMutableRawPointer?>.stride
+      owned[inode.uid, default: 0] += blocks * BlockPool.blockBytes
       if inode.linkText != nil { bytes += Int(inode.size) }
+      if let table = inode.directory { bytes += table.pointee.grownBytes }
       if inode.isDirectory { try checkDirectory(index, &links) }
     }
     for index in Self.root..<count where inodes[index].kind != Inode.freeKind && links[index] != inodes[index].linkCount
@@ -30,6 +33,11 @@ extension MemoryFileSystem {
       throw InvariantViolation("file \(index): \(links[index]) links found, \(inodes[index].linkCount) counted")
     }
     guard files == fileCount else { throw InvariantViolation("\(files) files found, \(fileCount) counted") }
+    if quotas.limit != nil {
+      for user in owned.keys.sorted() where quotas.used(by: user) != owned[user] {
+        throw InvariantViolation("user \(user): \(owned[user] ?? 0) bytes of data, \(quotas.used(by: user)) counted")
+      }
+    }
     guard bytes == pool.used else { throw InvariantViolation("\(bytes) bytes in use, \(pool.used) counted") }
   }
 

@@ -23,14 +23,16 @@ extension MemoryFileSystem {
   ///
   /// The group is the directory's, as BSD has it.
   ///
-  /// - Throws: NFS4ERR_ACCESS, NFS4ERR_NOSPC where no inode is left, NFS4ERR_MLINK for a directory too many, NFS4ERR_STALE in a
-  ///   directory that was removed.
+  /// - Throws: NFS4ERR_ROFS, NFS4ERR_ACCESS, NFS4ERR_NOSPC where no inode or no room for the entry is left, NFS4ERR_MLINK for a
+  ///   directory too many.
   func create(
     _ name: UnsafeRawBufferPointer, in directory: Int, kind: NFSFileType, mode: UInt32, principal: Principal
   ) throws(NFSStatus) -> Int {
+    try requireWritable()
     guard permits(directory, Permission.write | Permission.execute, principal) else { throw .accessDenied }
     guard hasFreeInode else { throw .noSpace }
     if kind == .directory && inodes[directory].linkCount >= Self.linkLimit { throw .tooManyLinks }
+    try reserveEntry(name, in: directory)
     let file = takeInode(kind: kind, mode: mode, uid: principal.uid, gid: inodes[directory].gid)
     inodes[file].linkCount = 1
     if kind == .directory {
@@ -56,10 +58,11 @@ extension MemoryFileSystem {
 
   /// Removes a name, and the file with its last link.
   ///
-  /// - Throws: NFS4ERR_NOENT, NFS4ERR_ACCESS, NFS4ERR_NOTEMPTY.
+  /// - Throws: NFS4ERR_ROFS, NFS4ERR_NOENT, NFS4ERR_ACCESS, NFS4ERR_NOTEMPTY.
   func remove(
     _ name: UnsafeRawBufferPointer, from directory: Int, principal: Principal
   ) throws(NFSStatus) -> RemovedLink {
+    try requireWritable()
     guard permits(directory, Permission.execute, principal) else { throw .accessDenied }
     guard let table = inodes[directory].directory else { throw .noEntry }
     let position = table.pointee.find(name)
@@ -70,23 +73,26 @@ extension MemoryFileSystem {
       guard entryCount(of: file) == 0 else { throw .notEmpty }
       inodes[directory].linkCount &-= 1
     }
-    table.pointee.remove(at: position)
+    removeEntry(at: position, from: directory)
     noteEntries(of: directory)
     return dropLink(file)
   }
 
   /// Enters a second name for a file.
   ///
-  /// - Throws: NFS4ERR_EXIST, NFS4ERR_ISDIR, NFS4ERR_MLINK, NFS4ERR_ACCESS, NFS4ERR_STALE for a file without any link left.
+  /// - Throws: NFS4ERR_ROFS, NFS4ERR_EXIST, NFS4ERR_ISDIR, NFS4ERR_MLINK, NFS4ERR_ACCESS, NFS4ERR_NOSPC, NFS4ERR_STALE for a file
+  ///   without any link left.
   func link(
     _ file: Int, as name: UnsafeRawBufferPointer, in directory: Int, principal: Principal
   ) throws(NFSStatus) {
+    try requireWritable()
     if inodes[file].isDirectory { throw .isDirectory }
     guard permits(directory, Permission.execute, principal) else { throw .accessDenied }
     if lookup(name, in: directory) != nil { throw .exists }
     guard permits(directory, Permission.write, principal) else { throw .accessDenied }
     guard inodes[file].linkCount > 0 else { throw .stale }
     guard inodes[file].linkCount < Self.linkLimit else { throw .tooManyLinks }
+    try reserveEntry(name, in: directory)
     inodes[file].linkCount &+= 1
     touchMetadata(file)
     enter(name, file, in: directory)
@@ -95,7 +101,28 @@ extension MemoryFileSystem {
   /// Entries of a directory besides `.` and `..`.
   func entryCount(of directory: Int) -> Int { inodes[directory].directory?.pointee.live ?? 0 }
 
-  /// Adds an entry and notes the change of the directory.
+  /// Takes the space that an entry will need, so that ``enter(_:_:in:)`` cannot fail.
+  ///
+  /// - Throws: NFS4ERR_NOSPC.
+  func reserveEntry(_ name: UnsafeRawBufferPointer, in directory: Int) throws(NFSStatus) {
+    let growth: Int
+    if let table = inodes[directory].directory {
+      growth = table.pointee.grownBytes(withName: name.count) &- table.pointee.grownBytes
+    } else {
+      growth = DirectoryTable.grownBytes(newWithName: name.count)
+    }
+    guard growth == 0 || pool.charge(growth) else { throw .noSpace }
+  }
+
+  /// Takes an entry out of a directory's table.
+  func removeEntry(at position: Int, from directory: Int) {
+    guard let table = inodes[directory].directory else { return }
+    let held = table.pointee.grownBytes
+    table.pointee.remove(at: position)
+    pool.refund(held &- table.pointee.grownBytes)
+  }
+
+  /// Adds an entry that ``reserveEntry(_:in:)`` made room for, and notes the change of the directory.
   func enter(_ name: UnsafeRawBufferPointer, _ file: Int, in directory: Int) {
     let table: UnsafeMutablePointer<DirectoryTable>
     if let existing = inodes[directory].directory {

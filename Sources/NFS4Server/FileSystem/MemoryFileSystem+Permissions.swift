@@ -39,11 +39,11 @@ extension MemoryFileSystem {
   func grantedAccess(_ file: Int, _ wanted: UInt32, _ principal: Principal) -> UInt32 {
     var granted: UInt32 = 0
     if permits(file, Permission.read, principal) { granted |= NFSAccess.read }
-    if permits(file, Permission.write, principal) { granted |= NFSAccess.modify | NFSAccess.extend }
+    if !isReadOnly && permits(file, Permission.write, principal) { granted |= NFSAccess.modify | NFSAccess.extend }
     let mayExecute = permits(file, Permission.execute, principal)
     if inodes[file].isDirectory {
       if mayExecute { granted |= NFSAccess.lookup }
-      if permits(file, Permission.write | Permission.execute, principal) { granted |= NFSAccess.delete }
+      if !isReadOnly && permits(file, Permission.write | Permission.execute, principal) { granted |= NFSAccess.delete }
     } else if mayExecute {
       granted |= NFSAccess.execute
     }

@@ -6,13 +6,17 @@ import NFS4
 extension MemoryFileSystem {
   /// Moves an entry, over an existing one if the two are of like kind (RFC 7530 section 16.27.4).
   ///
+  /// An open file in the way goes, too: RFC 7530 section 16.26.5 would rather have its entry stay where an open denies writes, but no server
+  /// of the field does so.
+  ///
   /// - Returns: what the new name stood for before, nil if it was free.
-  /// - Throws: NFS4ERR_NOENT, NFS4ERR_ACCESS, NFS4ERR_EXIST where one is a directory and the other is not or the directory in the way is
+  /// - Throws: NFS4ERR_ROFS, NFS4ERR_NOENT, NFS4ERR_ACCESS, NFS4ERR_NOSPC, NFS4ERR_EXIST where one is a directory and the other is not or the directory in the way is
   ///   not empty, NFS4ERR_INVAL for a directory that would lie below itself, NFS4ERR_MLINK.
   func rename(
     _ oldName: UnsafeRawBufferPointer, in source: Int, to newName: UnsafeRawBufferPointer, in target: Int,
     principal: Principal
   ) throws(NFSStatus) -> RemovedLink? {
+    try requireWritable()
     guard permits(source, Permission.execute, principal), permits(target, Permission.execute, principal) else {
       throw .accessDenied
     }
@@ -36,6 +40,7 @@ extension MemoryFileSystem {
     } else if isDirectory && moves && inodes[target].linkCount >= Self.linkLimit {
       throw .tooManyLinks
     }
+    if replaced == nil { try reserveEntry(newName, in: target) }
     var removed: RemovedLink? = nil
     if let replaced, let table = inodes[target].directory {
       table.pointee.replace(at: table.pointee.find(newName), file: file)
@@ -44,7 +49,7 @@ extension MemoryFileSystem {
     } else {
       enter(newName, file, in: target)
     }
-    if let table = inodes[source].directory { table.pointee.remove(at: table.pointee.find(oldName)) }
+    if let table = inodes[source].directory { removeEntry(at: table.pointee.find(oldName), from: source) }
     if isDirectory {
       inodes[source].linkCount &-= 1
       inodes[target].linkCount &+= 1

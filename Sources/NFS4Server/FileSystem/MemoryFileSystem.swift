@@ -22,6 +22,8 @@ final class MemoryFileSystem {
     var freeCount: Int
     var pool: BlockPool
     var now: NFSTime
+    var isReadOnly: Bool
+    var quotas: QuotaTable
   }
 
   /// Most files.
@@ -36,7 +38,8 @@ final class MemoryFileSystem {
   ///   - spaceLimit: bytes that data may take.
   ///   - fileLimit: most files, the root included.
   ///   - maximumFileSize: largest file in bytes.
-  init(spaceLimit: Int, fileLimit: Int, maximumFileSize: UInt64) {
+  ///   - userQuota: bytes of data that a user may own, nil for no limit.
+  init(spaceLimit: Int, fileLimit: Int, maximumFileSize: UInt64, userQuota: Int? = nil) {
     self.fileLimit = max(fileLimit, 1)
     self.maximumFileSize = min(maximumFileSize, UInt64(Int64.max))
     let inodes = UnsafeMutablePointer<Inode>.allocate(capacity: Self.initialInodes)
@@ -45,7 +48,8 @@ final class MemoryFileSystem {
     storage.initialize(
       to: Storage(
         inodes: inodes, capacity: Self.initialInodes, count: Self.root, freeHead: 0, freeCount: 0,
-        pool: BlockPool(limit: spaceLimit), now: NFSTime(seconds: 0, nanoseconds: 0)))
+        pool: BlockPool(limit: spaceLimit), now: NFSTime(seconds: 0, nanoseconds: 0),
+        isReadOnly: false, quotas: QuotaTable(limit: userQuota)))
     let root = takeInode(kind: .directory, mode: 0o777, uid: 0, gid: 0)
     inodes[root].linkCount = 2
     inodes[root].parent = UInt32(root)
@@ -60,6 +64,7 @@ final class MemoryFileSystem {
     }
     storage.pointee.inodes.deinitialize(count: storage.pointee.capacity).deallocate()
     storage.pointee.pool.deallocate()
+    storage.pointee.quotas.deallocate()
     storage.deinitialize(count: 1).deallocate()
   }
 
@@ -74,10 +79,35 @@ final class MemoryFileSystem {
     get { storage.pointee.pool }
     _modify { yield &storage.pointee.pool }
   }
+  /// Data by user.
+  @inline(__always) var quotas: QuotaTable {
+    get { storage.pointee.quotas }
+    _modify { yield &storage.pointee.quotas }
+  }
   /// The time that operations stamp files with.
   @inline(__always) var now: NFSTime {
     get { storage.pointee.now }
     set { storage.pointee.now = newValue }
+  }
+
+  /// Whether every change is refused: the export is read-only.
+  var isReadOnly: Bool {
+    get { storage.pointee.isReadOnly }
+    set { storage.pointee.isReadOnly = newValue }
+  }
+
+  /// Refuses a change of a read-only file system.
+  ///
+  /// - Throws: NFS4ERR_ROFS.
+  @inline(__always)
+  func requireWritable() throws(NFSStatus) {
+    if isReadOnly { throw .readOnlyFileSystem }
+  }
+
+  /// Notes that contents were read.
+  @inline(__always)
+  func touchAccess(_ file: Int) {
+    if !isReadOnly { inodes[file].accessTime = now }
   }
 
   /// True where a file with this generation exists.
@@ -145,6 +175,7 @@ final class MemoryFileSystem {
   private func releaseContents(of file: Int) {
     if inodes[file].blocks != nil { dropBlocks(of: file, from: 0) }
     if let table = inodes[file].directory {
+      pool.refund(table.pointee.grownBytes)
       table.pointee.deallocate()
       table.deinitialize(count: 1).deallocate()
       inodes[file].directory = nil

@@ -3,7 +3,7 @@
 
 import NFS4
 
-/// What a component name may be (RFC 7530 section 12.7, "UTF-8-Related Errors", and the rules of UFS).
+/// What a component name may be (RFC 7530 section 12, "UTF-8 Related Errors", and the rules of UFS).
 enum NameRules {
   /// Longest name, bytes (NAME_MAX).
   static let nameLimit = 255
@@ -15,28 +15,29 @@ enum NameRules {
 
   /// Checks a name for use in a directory.
   ///
-  /// - Returns: ok; NFS4ERR_INVAL for an empty name and for bytes that are no UTF-8; NFS4ERR_NAMETOOLONG; NFS4ERR_BADCHAR for a NUL;
-  ///   NFS4ERR_BADNAME for a slash, `.` and `..`.
+  /// - Returns: ok; NFS4ERR_INVAL for an empty name and for bytes that are no UTF-8; NFS4ERR_NAMETOOLONG; NFS4ERR_BADCHAR for a NUL and
+  ///   for a slash, which no UNIX name holds; NFS4ERR_BADNAME for `.` and `..`.
   static func check(_ name: UnsafeRawBufferPointer) -> NFSStatus {
     let count = name.count
     if count == 0 { return .invalid }
     if count > nameLimit { return .nameTooLong }
     var high: UInt8 = 0
-    var bad = NFSStatus.ok
+    var isBad = false
     var index = 0
     while index < count {
       let byte = name[index]
       high |= byte
-      if byte == slash { bad = .badName } else if byte == 0 { bad = .badCharacter }
+      if byte == slash || byte == 0 { isBad = true }
       index &+= 1
     }
     if high >= 0x80 && !isUTF8(name) { return .invalid }
-    if bad != .ok { return bad }
+    if isBad { return .badCharacter }
     if name[0] == dot && (count == 1 || (count == 2 && name[1] == dot)) { return .badName }
     return .ok
   }
 
-  /// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF (RFC 3629).
+  /// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF (RFC 3629), and neither U+FFFE nor U+FFFF, which
+  /// are no characters: the first is what a byte order mark reads as in the wrong order.
   static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var index = 0
     while index < bytes.count {
@@ -71,6 +72,8 @@ enum NameRules {
         guard bytes[index &+ rest] & 0xC0 == 0x80 else { return false }
         rest &+= 1
       }
+      // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
+      if lead == 0xEF && bytes[index] == 0xBF && bytes[index &+ 1] >= 0xBE { return false }
       index &+= following
     }
     return true

@@ -5,7 +5,7 @@ import KernelMemory
 import KernelModel
 import NFS4
 
-/// CREATE, REMOVE, RENAME, LINK (RFC 7530 sections 16.6, 16.11, 16.28, 16.29).
+/// CREATE, LINK, REMOVE, RENAME (RFC 7530 sections 16.4, 16.9, 16.26, 16.27).
 extension ServerCore {
   /// Writes a change_info4 that says of the two values that they are not atomic, as FreeBSD's server always does (2010 tree
   /// sys/fs/nfsserver/nfs_nfsdserv.c; recollection) and nfs-ganesha, too.
@@ -46,6 +46,11 @@ extension ServerCore {
     let result = try c.settable(into: &wanted)
     guard let kind else { throw .badType }
     let directory = try currentDirectory(c)
+    if kind == .symbolicLink {
+      // A text is opaque, but for the NUL that ends it on disk; one of no bytes is no link.
+      if text.isEmpty || text.contains(0) { throw .invalid }
+      if text.count > NameRules.linkTextLimit { throw .nameTooLong }
+    }
     // The link's text is held in M_TEMP for the time of the operation (nfsvno_getsymlink).
     var textCopy: KernelLink = 0
     if kind == .symbolicLink { textCopy = try temporary(text.count &+ 1) }
@@ -61,12 +66,9 @@ extension ServerCore {
   ) throws(NFSStatus) {
     let nameStatus = NameRules.check(name)
     guard nameStatus == .ok else { throw nameStatus }
-    if kind == .symbolicLink {
-      if text.isEmpty || text.contains(0) { throw .invalid }
-      if text.count > NameRules.linkTextLimit { throw .nameTooLong }
-    }
     guard settable == .ok else { throw settable }
     guard wanted.mask.isDisjoint(with: .size) else { throw .invalid }
+    try files.requireWritable()
     guard files.permits(directory, Permission.execute, c.principal) else { throw .accessDenied }
     let found = files.lookup(name, in: directory)
     vfs.nameLookup(directory: directory, name: name, found: found, intent: .create)

@@ -4,7 +4,7 @@
 import KernelMemory
 import NFS4
 
-/// READ, WRITE, COMMIT (RFC 7530 sections 16.5, 16.25, 16.38).
+/// READ, WRITE, COMMIT (RFC 7530 sections 16.23, 16.36, 16.3).
 extension ServerCore {
   /// Bytes of a cluster, of which a READ takes as many as its data fills (FreeBSD 8.1 nfs_nfsdport.c, nfsvno_read).
   static let clusterBytes = 2048
@@ -55,6 +55,7 @@ extension ServerCore {
     guard stable <= NFSStable.fileSync else { throw .badXDR }
     let data = try c.opaque(limit: Int(UInt32.max))
     let file = try currentRegular(c)
+    try files.requireWritable()
     _ = try checkStateid(stateid, access: NFSOpen.accessWrite, file: c.current)
     guard files.permitsData(file, Permission.write, c.principal) else { throw .accessDenied }
     var written = 0
@@ -62,7 +63,7 @@ extension ServerCore {
       // An iovec in M_TEMP describes the mbufs that the request came in.
       free(try temporary(max(c.requestMbufs, 1) &* layout.iovec), types.temporary)
       let accepted = UnsafeRawBufferPointer(rebasing: data.prefix(configuration.maximumWrite))
-      written = try files.write(file, offset: offset, from: accepted)
+      written = try files.write(file, offset: offset, from: accepted, isPrivileged: c.principal.isRoot)
       files.dropSetBits(file, c.principal)
       vfs.filePages(file, pages: files.inodes[file].blocksUsed)
     }
@@ -72,9 +73,11 @@ extension ServerCore {
   }
 
   func commit(_ c: inout Compound) throws(NFSStatus) {
-    _ = try c.long()
-    _ = try c.word()
+    let offset = try c.long()
+    let count = try c.word()
     _ = try currentRegular(c)
+    // A range past the last byte that an offset can name makes no sense (FreeBSD and Linux knfsd before 5.18 say so, too; recollection).
+    guard !offset.addingReportingOverflow(UInt64(count)).overflow else { throw .invalid }
     putWriteVerifier(&c.writer)
   }
 

@@ -3,8 +3,9 @@
 
 import KernelModel
 import NFS4
+import ONCRPC
 
-/// PUTFH, PUTPUBFH, PUTROOTFH, GETFH, SAVEFH, RESTOREFH (RFC 7530 sections 16.10, 16.22 to 16.24, 16.31, 16.32).
+/// PUTFH, PUTPUBFH, PUTROOTFH, GETFH, SAVEFH, RESTOREFH (RFC 7530 sections 16.8, 16.20 to 16.22, 16.29, 16.30).
 extension ServerCore {
   /// The file of the current filehandle.
   ///
@@ -49,15 +50,37 @@ extension ServerCore {
     vfs.reference(file, kind: kind)
   }
 
+  /// Whether the caller's flavor gets at files.
+  @inline(__always)
+  func isServed(_ principal: Principal) -> Bool {
+    configuration.allowsAuthNone || principal.flavor != RPCFlavor.none.rawValue
+  }
+
+  /// Checks the flavor where a filehandle comes into the compound.
+  ///
+  /// A SECINFO right behind must have its filehandle, or a client could never learn what to use (RFC 7530 section 16.31.5).
+  ///
+  /// - Throws: NFS4ERR_WRONGSEC.
+  @inline(__always)
+  private func checkFlavor(_ c: borrowing Compound) throws(NFSStatus) {
+    if isServed(c.principal) { return }
+    var next = c.reader
+    guard let number = try? next.uint32(), number == NFSOperation.securityInformation.rawValue else {
+      throw .wrongSecurity
+    }
+  }
+
   func putFilehandle(_ c: inout Compound) throws(NFSStatus) {
     let bytes = try c.opaque(limit: NFS4Protocol.filehandleLimit)
     let reference = try ServerFilehandle.decode(bytes, fileSystem: fileSystemID)
     guard files.exists(reference.index, generation: reference.generation) else { throw .stale }
+    try checkFlavor(c)
     touchVnode(reference.index)
     c.current = reference
   }
 
-  func putRootFilehandle(_ c: inout Compound) {
+  func putRootFilehandle(_ c: inout Compound) throws(NFSStatus) {
+    try checkFlavor(c)
     c.current = reference(MemoryFileSystem.root)
     touchVnode(MemoryFileSystem.root)
   }
@@ -75,6 +98,7 @@ extension ServerCore {
   func restoreFilehandle(_ c: inout Compound) throws(NFSStatus) {
     guard !c.saved.isNone else { throw .restoreFilehandle }
     _ = try file(c.saved)
+    try checkFlavor(c)
     c.current = c.saved
   }
 

@@ -3,12 +3,10 @@
 
 import KernelModel
 import NFS4
+import ONCRPC
 
-/// LOOKUP, LOOKUPP, SECINFO, READLINK (RFC 7530 sections 16.15, 16.16, 16.27, 16.33).
+/// LOOKUP, LOOKUPP, OPENATTR, READLINK, SECINFO (RFC 7530 sections 16.13, 16.14, 16.17, 16.25, 16.31).
 extension ServerCore {
-  /// Security flavors that SECINFO names, best first: AUTH_SYS, AUTH_NONE.
-  private static let flavors: (UInt32, UInt32) = (1, 0)
-
   func lookup(_ c: inout Compound) throws(NFSStatus) {
     let name = try c.name()
     let directory = try currentFile(c)
@@ -50,16 +48,27 @@ extension ServerCore {
   func securityInformation(_ c: inout Compound) throws(NFSStatus) {
     let name = try c.name()
     _ = try find(name, in: try currentDirectory(c), c.principal)
-    c.writer.put(2 as UInt32)
-    c.writer.put(Self.flavors.0)
-    c.writer.put(Self.flavors.1)
+    // Best first; RPCSEC_GSS is not spoken here, so it is not claimed either.
+    c.writer.put(configuration.allowsAuthNone ? 2 : 1 as UInt32)
+    c.writer.put(RPCFlavor.sys.rawValue)
+    if configuration.allowsAuthNone { c.writer.put(RPCFlavor.none.rawValue) }
+    // A caller who may ask for the flavors alone must not go on with the filehandle.
+    if !isServed(c.principal) { c.current = .none }
+  }
+
+  /// OPENATTR: there are no named attributes (named_attr is false).
+  func openNamedAttributes(_ c: inout Compound) throws(NFSStatus) {
+    guard try c.word() <= 1 else { throw .badXDR }
+    _ = try currentFile(c)
+    throw .notSupported
   }
 
   func readLink(_ c: inout Compound) throws(NFSStatus) {
     let file = try currentFile(c)
-    guard files.inodes[file].isLink else { throw files.inodes[file].isDirectory ? .isDirectory : .invalid }
+    // For a directory, too: RFC 7530 section 16.25.5 has no other error for what is no link.
+    guard files.inodes[file].isLink else { throw .invalid }
     let text = UnsafeRawBufferPointer(start: files.inodes[file].linkText, count: Int(files.inodes[file].size))
-    files.inodes[file].accessTime = files.now
+    files.touchAccess(file)
     guard text.count &+ Self.resultReserve <= c.writer.remaining else { throw .resource }
     c.writer.putOpaque(text)
   }

@@ -4,15 +4,15 @@
 import KernelMemory
 import NFS4
 
-/// READDIR (RFC 7530 section 16.26).
+/// READDIR (RFC 7530 section 16.24).
 extension ServerCore {
   /// Bytes of the result around the entries: cookie verifier, end of the list, eof.
   private static let directoryFrameBytes = 16
   /// Attributes that a directory entry tells without the file's vnode.
   private static let entryAttributes: AttributeMask = [.fileid, .mountedOnFileid, .readdirError]
 
-  /// Cookies stay good for as long as the directory exists, so one verifier serves all.
-  private var cookieVerifier: UInt64 { UInt64(boot) << 32 | 1 }
+  /// Cookies stay good for as long as the directory exists, restarts of the server included, so one verifier serves all.
+  private static let cookieVerifier: UInt64 = 0x4E46_5343_0000_0001
 
   func readDirectory(_ c: inout Compound) throws(NFSStatus) {
     let cookie = try c.long()
@@ -28,12 +28,14 @@ extension ServerCore {
       // The verifier of a first request has no meaning.
     } else {
       // Clients that keep no verifier send zero (libnfs).
-      guard verifier == cookieVerifier || verifier == 0 else { throw .notSame }
+      guard verifier == Self.cookieVerifier || verifier == 0 else { throw .notSame }
       guard cookie >= DirectoryTable.firstCookie, cookie < table?.pointee.nextCookie ?? 0 else { throw .badCookie }
     }
     guard maximumCount >= Self.directoryFrameBytes else { throw .tooSmall }
     let room = min(maximumCount, c.writer.remaining &- Self.resultReserve, configuration.maximumRead)
-    guard room >= Self.directoryFrameBytes else { throw .tooSmall }
+    // What the client allows is enough, but the compound's reply is full: that is another error.
+    let tooLittle = room < min(maximumCount, configuration.maximumRead) ? NFSStatus.resource : .tooSmall
+    guard room >= Self.directoryFrameBytes else { throw tooLittle }
 
     // A buffer for the directory's blocks, by the hint of the client, and the cookies that UFS makes for what lies in it.
     let hint = directoryCount == 0 ? room : min(directoryCount, configuration.maximumRead)
@@ -46,9 +48,10 @@ extension ServerCore {
     let cookies = try temporary(entries &* layout.cookie)
     defer { free(cookies, types.temporary) }
 
-    files.inodes[directory].accessTime = files.now
-    c.writer.put(cookieVerifier)
-    try putEntries(&c, table, first: first, end: end, wanted: wanted, room: room)
+    files.touchAccess(directory)
+    c.writer.put(Self.cookieVerifier)
+    let isDone = putEntries(&c, table, first: first, end: end, wanted: wanted, room: room)
+    guard isDone else { throw tooLittle }
   }
 
   /// The positions of the entries behind `cookie` whose UFS records fit in a buffer.
@@ -70,10 +73,13 @@ extension ServerCore {
     return (first, end)
   }
 
+  /// Writes entries as far as there is room, and the end of the list.
+  ///
+  /// - Returns: false where there is an entry, and not even one has room.
   private func putEntries(
     _ c: inout Compound, _ table: UnsafeMutablePointer<DirectoryTable>?, first: Int, end: Int, wanted: AttributeMask,
     room: Int
-  ) throws(NFSStatus) {
+  ) -> Bool {
     let start = c.writer.position &- 8
     let needsVnode = !wanted.subtracting(Self.entryAttributes).isEmpty
     var position = first
@@ -105,8 +111,9 @@ extension ServerCore {
         isFull = position < table.pointee.entryCount
       }
     }
-    if count == 0 && isFull { throw .tooSmall }
+    if count == 0 && isFull { return false }
     c.writer.put(false)
     c.writer.put(!isFull)
+    return true
   }
 }

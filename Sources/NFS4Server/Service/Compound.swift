@@ -14,18 +14,21 @@ struct Compound {
   let entry: ReplyRecord
   /// mbufs of the request: what a WRITE describes with its iovec.
   let requestMbufs: Int
+  /// Names of users and groups.
+  let owners: OwnerTable
   /// An operation was carried out whose reply is saved (ND_SAVEREPLY): CREATE, LINK, REMOVE, RENAME, SETATTR, WRITE.
   var savesReply = false
 
   init(
     arguments: UnsafeRawBufferPointer, reply: UnsafeMutableRawBufferPointer, principal: Principal,
-    entry: ReplyRecord, requestMbufs: Int
+    entry: ReplyRecord, requestMbufs: Int, owners: OwnerTable
   ) {
     reader = XDRReader(arguments)
     writer = XDRWriter(reply)
     self.principal = principal
     self.entry = entry
     self.requestMbufs = requestMbufs
+    self.owners = owners
   }
 
   // MARK: arguments; each throws NFS4ERR_BADXDR where the bytes do not fit the type
@@ -65,7 +68,10 @@ struct Compound {
   mutating func settable(
     into attributes: inout SettableAttributes
   ) throws(NFSStatus) -> SettableAttributesResult {
-    do { return try reader.settableAttributes(into: &attributes) } catch { throw .badXDR }
+    let owners = owners
+    do {
+      return try reader.settableAttributes(into: &attributes) { owners.resolve($0, isGroup: $1) }
+    } catch { throw .badXDR }
   }
 }
 
@@ -74,7 +80,7 @@ extension SettableAttributesResult {
   var status: NFSStatus {
     switch self {
     case .settable: .ok
-    case .readOnly: .invalid
+    case .readOnly, .badValue: .invalid
     case .notSupported: .attributeNotSupported
     }
   }

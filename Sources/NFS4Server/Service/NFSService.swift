@@ -77,6 +77,11 @@ public final class NFSService: RPCService, @unchecked Sendable {
   /// Whether the grace period is on: clients reclaim what they had before the restart.
   public var isInGrace: Bool { lock.withLock { _ in core.isInGrace } }
 
+  /// Exports the files read-only from now on, or no longer: a change of /etc/exports.
+  public func setReadOnly(_ isReadOnly: Bool) {
+    lock.withLock { _ in core.files.isReadOnly = isReadOnly }
+  }
+
   /// What the server was asked for since it started.
   public var counters: ServerCounters { lock.withLock { _ in core.variables.pointee.counters } }
 

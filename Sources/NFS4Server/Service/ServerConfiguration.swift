@@ -26,12 +26,22 @@ public struct ServerConfiguration: Sendable {
   public var delegations = false
   /// Whether root becomes nobody.
   public var rootSquash = false
+  /// Owner strings and the numbers behind them.
+  public var idMapping = IDMapping()
+  /// Whether AUTH_NONE is served, as nobody; where it is not, filehandles answer NFS4ERR_WRONGSEC (RFC 7530 section 16.31.5).
+  public var allowsAuthNone = true
+  /// Whether changes are refused with NFS4ERR_ROFS; ``NFSService/setReadOnly(_:)`` changes it later.
+  public var readOnly = false
   /// Largest READ, bytes, 512 to 16 MiB.
   public var maximumRead = 1 << 20
   /// Largest WRITE, bytes, 512 to 16 MiB.
   public var maximumWrite = 1 << 20
   /// Bytes that file data may take, at least 64 KiB.
   public var spaceLimit = 1 << 30
+  /// Bytes of file data that a user may own before NFS4ERR_DQUOT, at least 4,096, nil for no quotas; the superuser has none.
+  ///
+  /// With quotas the attributes quota_avail_hard, quota_avail_soft and quota_used are supported.
+  public var userQuota: Int? = nil
   /// Most files.
   public var fileLimit = 1_000_000
   /// Largest file, bytes.
@@ -66,6 +76,7 @@ public struct ServerConfiguration: Sendable {
     try check("maximumRead", maximumRead, 512...(16 << 20))
     try check("maximumWrite", maximumWrite, 512...(16 << 20))
     try check("spaceLimit", spaceLimit, (64 << 10)...(1 << 40))
+    if let userQuota { try check("userQuota", userQuota, 4096...(1 << 40)) }
     try check("fileLimit", fileLimit, 1...100_000_000)
     try check("maximumFileSize", maximumFileSize, 0...(1 << 50))
     try check("stateLimit", stateLimit, 1...10_000_000)

@@ -34,6 +34,9 @@ extension ServerCore {
     var results: UInt32 = 0
     if minor != 0 {
       status = .minorVersionMismatch
+    } else if !NameRules.isUTF8(tag) {
+      // A tag is a utf8str_cs (RFC 7531); it comes back as it is.
+      status = .invalid
     } else if count > configuration.compoundLimit {
       status = .resource
     } else {
@@ -119,8 +122,9 @@ extension ServerCore {
     case .open: try open(&c)
     case .openConfirm: try openConfirm(&c)
     case .openDowngrade: try openDowngrade(&c)
+    case .openNamedAttributes: try openNamedAttributes(&c)
     case .putFilehandle: try putFilehandle(&c)
-    case .putPublicFilehandle, .putRootFilehandle: putRootFilehandle(&c)
+    case .putPublicFilehandle, .putRootFilehandle: try putRootFilehandle(&c)
     case .read: try read(&c)
     case .readDirectory: try readDirectory(&c)
     case .readLink: try readLink(&c)
@@ -135,7 +139,7 @@ extension ServerCore {
     case .setClientIDConfirm: try setClientIDConfirm(&c)
     case .verify: try verify(&c, wantsSame: true)
     case .write: try write(&c)
-    case .delegationPurge, .delegationReturn, .lock, .lockTest, .unlock, .openNamedAttributes, .releaseLockOwner,
+    case .delegationPurge, .delegationReturn, .lock, .lockTest, .unlock, .releaseLockOwner,
       .illegal:
       throw .notSupported
     }

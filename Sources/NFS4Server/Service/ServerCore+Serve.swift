@@ -79,7 +79,7 @@ extension ServerCore {
     variables.pointee.replay = 0
     var compound = Compound(
       arguments: arguments, reply: reply, principal: principal, entry: entry,
-      requestMbufs: connections.slots[slot].buffers.requestMbufs)
+      requestMbufs: connections.slots[slot].buffers.requestMbufs, owners: owners)
     let readable = try carryOut(&compound)
     if variables.pointee.replay != 0 {
       let kept = self.reply(variables.pointee.replay)

@@ -56,6 +56,7 @@ final class ServerCore {
   let kernel: Kernel
   let vfs: VFSModel
   let files: MemoryFileSystem
+  let owners: OwnerTable
   let configuration: ServerConfiguration
   let era: Era
   let layout: StateLayout
@@ -87,7 +88,9 @@ final class ServerCore {
     stable = configuration.stableStorage ?? StableStorage()
     files = MemoryFileSystem(
       spaceLimit: configuration.spaceLimit, fileLimit: configuration.fileLimit,
-      maximumFileSize: UInt64(configuration.maximumFileSize))
+      maximumFileSize: UInt64(configuration.maximumFileSize), userQuota: configuration.userQuota)
+    owners = OwnerTable(configuration.idMapping)
+    files.isReadOnly = configuration.readOnly
     clientHeads = Self.heads()
     lockFileHeads = Self.heads()
     cacheHeads = Self.heads()
@@ -104,6 +107,7 @@ final class ServerCore {
   }
 
   deinit {
+    owners.deallocate()
     clientHeads.deallocate()
     lockFileHeads.deallocate()
     cacheHeads.deallocate()
