@@ -12,7 +12,15 @@ import Testing
   private final class Node {
     let isDirectory: Bool
     var entries: [String: Node] = [:]
+    /// Names in the order that READDIR lists them.
+    var order: [String] = []
     var data: [UInt8] = []
+    /// Blocks that hold data: what counts for the owner's quota.
+    var blocks: Set<Int> = []
+    var uid: UInt32 = 0
+    var mode: UInt32 = 0o755
+    /// The change attribute when it was last looked at.
+    var change: UInt64 = 0
     var links = 1
     var opens = 0
     weak var parent: Node?
@@ -35,14 +43,22 @@ import Testing
     var directories: [Node]
     var files: [Node] = []
     var open: [Node] = []
+    var isReadOnly = false
+
+    func owned(by user: UInt32) -> Int {
+      files.reduce(0) { $0 + ($1.uid == user ? $1.blocks.count * BlockPool.blockBytes : 0) }
+    }
 
     init() {
       root.file = MemoryFileSystem.root
+      root.mode = 0o777
       directories = [root]
     }
   }
 
   private let principal = Principal(flavor: 1, uid: 0, gid: 0, groups: UnsafeBufferPointer(start: nil, count: 0))
+
+  private static let quota = 300_000
 
   private func outcome<R>(_ body: () throws(NFSStatus) -> R) -> (NFSStatus, R?) {
     do throws(NFSStatus) { return (.ok, try body()) } catch { return (error, nil) }
@@ -56,10 +72,10 @@ import Testing
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func randomOperationsAgreeWithAModel(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
-    let files = MemoryFileSystem(spaceLimit: 8 << 20, fileLimit: 400, maximumFileSize: 1 << 20)
+    let files = MemoryFileSystem(spaceLimit: 8 << 20, fileLimit: 400, maximumFileSize: 1 << 20, userQuota: Self.quota)
     let model = Model()
     for step in 0..<20_000 {
-      let operation = random.below(10)
+      let operation = random.below(12)
       let found: (NFSStatus, NFSStatus)
       switch operation {
       case 0, 1: found = create(files, model, &random, isDirectory: random.below(4) == 0)
@@ -69,6 +85,12 @@ import Testing
       case 5, 6: found = write(files, model, &random)
       case 7: found = truncate(files, model, &random)
       case 8: found = openOrClose(files, model, &random)
+      case 9: found = setAttributes(files, model, &random)
+      case 10:
+        // One step in 200 is taken on a read-only file system, or so.
+        model.isReadOnly = random.below(10) == 0
+        files.isReadOnly = model.isReadOnly
+        found = (.ok, .ok)
       default: found = (.ok, .ok)
       }
       try #require(found.0 == found.1, "seed \(seed), step \(step), operation \(operation)")
@@ -95,7 +117,7 @@ import Testing
     let exists = withName(name) { files.lookup($0, in: parent.file) } != nil
     if exists != (parent.entries[name] != nil) { return (.exists, .noEntry) }
     if exists { return (.ok, .ok) }
-    let expected: NFSStatus = files.hasFreeInode ? .ok : .noSpace
+    let expected: NFSStatus = model.isReadOnly ? .readOnlyFileSystem : files.hasFreeInode ? .ok : .noSpace
     let (status, file) = withName(name) { bytes in
       outcome { () throws(NFSStatus) in
         try files.create(
@@ -107,6 +129,7 @@ import Testing
       node.file = file
       node.parent = parent
       parent.entries[name] = node
+      parent.order.append(name)
       if isDirectory { model.directories.append(node) } else { model.files.append(node) }
     }
     return (status, expected)
@@ -134,10 +157,12 @@ import Testing
     } else {
       expected = .noEntry
     }
+    if model.isReadOnly { expected = .readOnlyFileSystem }
     let (status, removed) = withName(name) { bytes in
       outcome { () throws(NFSStatus) in try files.remove(bytes, from: parent.file, principal: principal) }
     }
     if expected == .ok, let node = parent.entries.removeValue(forKey: name) {
+      parent.order.removeAll { $0 == name }
       drop(node, model)
       if removed?.destroyed != (node.links == 0 && node.opens == 0) { return (.io, .ok) }
     }
@@ -164,6 +189,7 @@ import Testing
     } else {
       expected = .noEntry
     }
+    if model.isReadOnly { expected = .readOnlyFileSystem }
     let (status, _) = withName(old) { from in
       withName(new) { to in
         outcome { () throws(NFSStatus) in
@@ -172,7 +198,9 @@ import Testing
       }
     }
     if expected == .ok, !isNothing, let node = source.entries.removeValue(forKey: old) {
-      if let replaced = target.entries[new] { drop(replaced, model) }
+      source.order.removeAll { $0 == old }
+      // A name in the way keeps its place and stands for another file.
+      if let replaced = target.entries[new] { drop(replaced, model) } else { target.order.append(new) }
       target.entries[new] = node
       if node.isDirectory { node.parent = target }
     }
@@ -189,7 +217,9 @@ import Testing
       ? model.directories[random.below(model.directories.count)] : model.files[random.below(model.files.count)]
     let name = name(&random)
     var expected = NFSStatus.ok
-    if node.isDirectory {
+    if model.isReadOnly {
+      expected = .readOnlyFileSystem
+    } else if node.isDirectory {
       expected = .isDirectory
     } else if parent.entries[name] != nil {
       expected = .exists
@@ -203,6 +233,7 @@ import Testing
     }
     if expected == .ok {
       parent.entries[name] = node
+      parent.order.append(name)
       node.links += 1
     }
     return (status, expected)
@@ -215,8 +246,22 @@ import Testing
     let node = model.files[random.below(model.files.count)]
     let offset = random.below(30_000)
     let data = [UInt8](repeating: UInt8(truncatingIfNeeded: random.next()), count: random.below(9000))
+    let isPrivileged = random.below(3) == 0
+    // Blocks are taken from the first on, as long as the owner may have another.
+    var left = isPrivileged || node.uid == 0 ? Int.max : Self.quota - model.owned(by: node.uid)
+    var fits = 0
+    while fits < data.count {
+      let block = (offset + fits) / BlockPool.blockBytes
+      if !node.blocks.contains(block) {
+        if left < BlockPool.blockBytes { break }
+        left -= BlockPool.blockBytes
+      }
+      fits = min((block + 1) * BlockPool.blockBytes - offset, data.count)
+    }
     let (status, written) = data.withUnsafeBytes { bytes in
-      outcome { () throws(NFSStatus) in try files.write(node.file, offset: UInt64(offset), from: bytes) }
+      outcome { () throws(NFSStatus) in
+        try files.write(node.file, offset: UInt64(offset), from: bytes, isPrivileged: isPrivileged)
+      }
     }
     let count = written ?? 0
     if count > 0 {
@@ -224,8 +269,12 @@ import Testing
         node.data += [UInt8](repeating: 0, count: offset + count - node.data.count)
       }
       node.data.replaceSubrange(offset..<(offset + count), with: data.prefix(count))
+      node.blocks.formUnion(offset / BlockPool.blockBytes...(offset + count - 1) / BlockPool.blockBytes)
     }
-    return (status == .noSpace && files.pool.available < 100_000 ? .ok : status, .ok)
+    if model.isReadOnly { return (status, .readOnlyFileSystem) }
+    if files.pool.available < 200_000 { return (.ok, .ok) }
+    if fits == 0 && !data.isEmpty { return (status, .quotaExceeded) }
+    return (count == fits ? status : .io, .ok)
   }
 
   private func truncate(
@@ -235,12 +284,51 @@ import Testing
     let node = model.files[random.below(model.files.count)]
     let size = random.below(3) == 0 ? 0 : random.below(40_000)
     let (status, _) = outcome { () throws(NFSStatus) in try files.setSize(node.file, to: UInt64(size)) }
+    if model.isReadOnly { return (status, .readOnlyFileSystem) }
+    node.blocks = node.blocks.filter { $0 * BlockPool.blockBytes < size }
     if size < node.data.count {
       node.data.removeLast(node.data.count - size)
     } else {
       node.data += [UInt8](repeating: 0, count: size - node.data.count)
     }
     return (status, .ok)
+  }
+
+  /// Gives a file to another user, or changes its mode, as one of three users.
+  private func setAttributes(
+    _ files: MemoryFileSystem, _ model: Model, _ random: inout SeededRandom
+  ) -> (NFSStatus, NFSStatus) {
+    guard !model.files.isEmpty else { return (.ok, .ok) }
+    let node = model.files[random.below(model.files.count)]
+    let user = UInt32(random.below(3))
+    let caller = Principal(flavor: 1, uid: user, gid: user, groups: UnsafeBufferPointer(start: nil, count: 0))
+    var wanted = SettableAttributes()
+    if random.below(2) == 0 {
+      wanted.mask.insert(.owner)
+      wanted.owner = UInt32(random.below(3))
+    }
+    if random.below(2) == 0 {
+      wanted.mask.insert(.mode)
+      wanted.mode = UInt32(random.below(0o1000))
+    }
+    var expected = NFSStatus.ok
+    let isOwner = user == 0 || user == node.uid
+    if model.isReadOnly {
+      expected = .readOnlyFileSystem
+    } else if wanted.mask.contains(.mode) && !isOwner {
+      expected = .notOwner
+    } else if wanted.mask.contains(.owner) && user != 0 && !(isOwner && wanted.owner == node.uid) {
+      expected = .notOwner
+    }
+    let (status, _) = outcome { () throws(NFSStatus) in
+      try files.checkMaySet(wanted, on: node.file, caller)
+      try files.set(wanted, on: node.file, caller)
+    }
+    if expected == .ok {
+      if let owner = wanted.owner { node.uid = owner }
+      if wanted.mask.contains(.mode) { node.mode = wanted.mode }
+    }
+    return (status, expected)
   }
 
   private func openOrClose(
@@ -265,6 +353,9 @@ import Testing
     try #require(files.fileCount == model.directories.count + model.files.count, "\(context)")
     for directory in model.directories {
       try #require(files.entryCount(of: directory.file) == directory.entries.count, "\(context)")
+      try #require(listing(files, directory.file) == directory.order, "\(context)")
+      let subdirectories = directory.entries.values.filter(\.isDirectory).count
+      try #require(files.inodes[directory.file].linkCount == UInt32(2 + subdirectories), "\(context)")
       for (name, node) in directory.entries {
         try #require(withName(name) { files.lookup($0, in: directory.file) } == node.file, "\(context), \(name)")
       }
@@ -276,6 +367,23 @@ import Testing
       let count = data.withUnsafeMutableBytes { files.read(node.file, offset: 0, into: $0) }
       try #require(count == node.data.count, "\(context), file \(node.file)")
       try #require(Array(data.prefix(count)) == node.data, "\(context), file \(node.file)")
+      try #require(files.inodes[node.file].uid == node.uid, "\(context), file \(node.file)")
+      try #require(files.inodes[node.file].mode == node.mode, "\(context), file \(node.file)")
+      try #require(files.inodes[node.file].blocksUsed == node.blocks.count, "\(context), file \(node.file)")
     }
+    for node in model.files + model.directories {
+      try #require(files.inodes[node.file].change >= node.change, "\(context), file \(node.file)")
+      node.change = files.inodes[node.file].change
+    }
+    for user in 0..<3 as Range<UInt32> {
+      try #require(files.quotas.used(by: user) == model.owned(by: user), "\(context), user \(user)")
+    }
+  }
+
+  /// The names of a directory in the order of their cookies.
+  private func listing(_ files: MemoryFileSystem, _ directory: Int) -> [String] {
+    guard let table = files.inodes[directory].directory?.pointee else { return [] }
+    return (0..<table.entryCount).map { table.entries[$0] }.filter { $0.file != 0 }
+      .map { String(decoding: table.name(of: $0), as: UTF8.self) }
   }
 }
