@@ -64,6 +64,30 @@ import Testing
     #expect(try server.attributes(file).timeAccess == before)
   }
 
+  @Test func filesCanBeOpenedForReadingAlone() throws {
+    let (server, _) = try stage()
+    let client = try TestClient(server)
+    let owner = TestOwner("reader")
+    let root = try server.rootHandle()
+    let file = try client.open("file", in: root, owner: owner, access: NFSOpen.accessRead, how: .noCreate)
+    let again = try client.open(
+      "file", in: root, owner: owner, access: NFSOpen.accessRead, how: .unchecked(.mode(0o644)))
+    for (name, access, how) in [
+      ("file", NFSOpen.accessWrite, .noCreate), ("file", NFSOpen.accessBoth, .unchecked(.mode(0o644))),
+      ("new", NFSOpen.accessRead, .unchecked(.mode(0o644))), ("new", NFSOpen.accessBoth, .exclusive(7)),
+      ("file", NFSOpen.accessRead, .unchecked(.size(0))),
+    ] as [(String, UInt32, OpenHow)] {
+      let reply = try server.call(
+        CompoundBuilder().root().open(
+          name, client: client.id, owner: owner.name, sequence: owner.next(), access: access, how: how))
+      #expect(reply.status == .readOnlyFileSystem, "\(name)")
+    }
+    #expect(
+      try server.call(CompoundBuilder().handle(file.handle).read(again.stateid, offset: 0, count: 1)).status == .ok)
+    try client.close(again, owner: owner)
+    #expect(server.service.snapshot.lockFiles == 0)
+  }
+
   @Test func accessGrantsNoChange() throws {
     let (server, file) = try stage()
     for handle in [file, try server.rootHandle()] {

@@ -149,6 +149,7 @@ extension ServerCore {
         request.access & NFSOpen.accessRead == 0 || isMine || files.permits(file, Permission.read, c.principal)
         || files.permits(file, Permission.execute, c.principal)
       guard mayWrite && mayRead else { throw .accessDenied }
+      if request.access & NFSOpen.accessWrite != 0 { try files.requireWritable() }
       try truncate(c, request, file, &result)
     } catch {
       if !era.strandsLockFile, let lockFile = findLockFile(reference(file)), lockFile.isUnused {
