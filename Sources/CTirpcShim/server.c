@@ -262,6 +262,8 @@ void ctirpc_server_reply_no_procedure(SVCXPRT *xprt) { svcerr_noproc(xprt); }
 
 void ctirpc_server_reply_garbage(SVCXPRT *xprt) { svcerr_decode(xprt); }
 
+void ctirpc_server_reply_too_weak(SVCXPRT *xprt) { svcerr_weakauth(xprt); }
+
 void ctirpc_server_reply_system_error(SVCXPRT *xprt) { svcerr_systemerr(xprt); }
 
 const uint8_t *ctirpc_server_record(SVCXPRT *xprt, size_t *length) {

@@ -13,12 +13,20 @@ enum ServerConnection {
   ///   - id: the connection's number.
   ///   - service: what answers the calls.
   ///   - limits: how much the peer can take.
-  static func serve(_ socket: borrowing StreamSocket, id: UInt64, service: any RPCService, limits: RPCLimits) {
+  ///   - access: who may call.
+  static func serve(
+    _ socket: borrowing StreamSocket, id: UInt64, service: any RPCService, limits: RPCLimits, access: RPCAccess
+  ) {
     guard var reader = try? RecordReader(maximumRecordBytes: limits.maximumRecordBytes),
-      let endpoint = try? ServerEndpoint(service: service, maximumRecordBytes: limits.maximumRecordBytes)
+      let endpoint = try? ServerEndpoint(
+        service: service, maximumRecordBytes: limits.maximumRecordBytes, flavors: access.flavors,
+        isRefused: access.refuses(socket.descriptor))
     else { return }
     let patience = MonotonicClock.nanoseconds(limits.stalledPeerMilliseconds)
+    let idlePatience = MonotonicClock.nanoseconds(limits.idlePeerMilliseconds)
     var recordBegan: UInt64 = 0
+    var isSilent = false
+    var lastHeard: UInt64 = 0
     while true {
       switch reader.next() {
       case .record(let record):
@@ -37,8 +45,15 @@ enum ServerConnection {
           }
         }
         switch socket.receive(into: reader.space()) {
-        case .done(let count): reader.received(count)
-        case .timedOut: if reader.isMidRecord { return }
+        case .done(let count):
+          reader.received(count)
+          isSilent = false
+        case .timedOut:
+          if reader.isMidRecord { return }
+          // The clock is looked at only where nothing came for a while, so that a busy peer costs nothing.
+          let now = MonotonicClock.now
+          if !isSilent { (isSilent, lastHeard) = (true, now &- patience) }
+          if now &- lastHeard >= idlePatience { return }
         case .closed, .failed: return
         }
       }

@@ -12,14 +12,21 @@ final class ServerEndpoint {
   private let memory: MappedMemory
   private let body: UnsafeMutableRawBufferPointer
   private let service: any RPCService
+  private let takesNone: Bool
+  private let takesSys: Bool
 
   /// Makes the server end of a connection.
   ///
   /// - Parameters:
   ///   - service: what answers the calls.
   ///   - maximumRecordBytes: the longest reply, header included.
+  ///   - flavors: how callers may say who they are.
+  ///   - isRefused: whether every call but NULL is refused.
   /// - Throws: ``RPCError/resourceExhausted(what:)``.
-  init(service: any RPCService, maximumRecordBytes: Int) throws(RPCError) {
+  init(
+    service: any RPCService, maximumRecordBytes: Int, flavors: Set<RPCFlavor> = RPCAccess().flavors,
+    isRefused: Bool = false
+  ) throws(RPCError) {
     let memory = try MappedMemory(count: maximumRecordBytes)
     let body = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[Int(CTIRPC_HEADROOM)...])
     guard
@@ -30,6 +37,8 @@ final class ServerEndpoint {
     self.memory = memory
     self.body = body
     self.service = service
+    takesNone = !isRefused && flavors.contains(.none)
+    takesSys = !isRefused && flavors.contains(.sys)
   }
 
   deinit {
@@ -55,6 +64,7 @@ final class ServerEndpoint {
 
   private func dispatch(_ call: ctirpc_call, connection: UInt64) {
     let isSys = call.flavor == RPCFlavor.sys.rawValue
+    guard isSys ? takesSys : takesNone else { return ctirpc_server_reply_too_weak(handle) }
     let credential = RPCCredential(
       flavor: isSys ? .sys : .none, uid: isSys ? call.uid : RPCCredential.nobody,
       gid: isSys ? call.gid : RPCCredential.nobody,

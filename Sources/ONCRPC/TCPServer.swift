@@ -20,13 +20,16 @@ public final class TCPServer: Sendable {
   ///   - port: the port, 0 for any free one.
   ///   - service: what answers the calls.
   ///   - limits: how much one peer can take.
+  ///   - access: who may call.
   /// - Throws: ``RPCError/portInUse(host:port:)`` or ``RPCError/cannotListen(host:port:reason:)``.
   public init(
-    host: String, port: UInt16, service: any RPCService, limits: RPCLimits = RPCLimits()
+    host: String, port: UInt16, service: any RPCService, limits: RPCLimits = RPCLimits(),
+    access: RPCAccess = RPCAccess()
   ) throws(RPCError) {
     _ = BrokenPipe.ignored
     let bound = try SocketFactory.listen(host: host, port: port)
-    listener = ServerListener(descriptor: bound.descriptor, port: bound.port, service: service, limits: limits)
+    listener = ServerListener(
+      descriptor: bound.descriptor, port: bound.port, service: service, limits: limits, access: access)
   }
 
   deinit {
@@ -39,6 +42,11 @@ public final class TCPServer: Sendable {
   public func start() throws(RPCError) {
     try listener.start()
   }
+
+  /// Ends all connections, runs `body` while there is none, and then takes connections again, which meanwhile wait.
+  ///
+  /// Not to be called from inside a service.
+  public func withoutConnections(_ body: () -> Void) { listener.withoutConnections(body) }
 
   /// Ends all connections and waits for their threads; the port is free afterwards.
   ///
@@ -73,13 +81,17 @@ private final class ServerListener: Sendable {
   private let descriptor: Int32
   private let service: any RPCService
   private let limits: RPCLimits
+  private let access: RPCAccess
   private let state = PosixMutex(State())
+  /// Held by whoever takes a connection in, and by ``withoutConnections(_:)`` for its whole time.
+  private let admission = PosixMutex(())
 
-  init(descriptor: Int32, port: UInt16, service: any RPCService, limits: RPCLimits) {
+  init(descriptor: Int32, port: UInt16, service: any RPCService, limits: RPCLimits, access: RPCAccess) {
     self.descriptor = descriptor
     self.port = port
     self.service = service
     self.limits = limits
+    self.access = access
   }
 
   func start() throws(RPCError) {
@@ -102,6 +114,18 @@ private final class ServerListener: Sendable {
     shutdown(descriptor, Int32(SHUT_RDWR))
     if let acceptThread { PosixThread.join(acceptThread) }
     close(descriptor)
+    endConnections()
+  }
+
+  func withoutConnections(_ body: () -> Void) {
+    admission.withLock { _ in
+      endConnections()
+      body()
+    }
+  }
+
+  /// Ends every connection and waits for its thread.
+  private func endConnections() {
     let threads = state.withLock { state in
       for connection in state.live.values { shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
       let threads = state.live.values.map(\.thread) + state.finished
@@ -118,7 +142,7 @@ private final class ServerListener: Sendable {
       let code = errno
       if peer >= 0 {
         _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
-        admit(peer)
+        admission.withLock { _ in admit(peer) }
         continue
       }
       if state.withLock({ $0.isStopped }) { return }
@@ -150,7 +174,7 @@ private final class ServerListener: Sendable {
   private func serve(_ peer: Int32, id: UInt64) {
     service.connectionOpened(id)
     let socket = StreamSocket(adopting: peer, timeoutMilliseconds: limits.stalledPeerMilliseconds)
-    ServerConnection.serve(socket, id: id, service: service, limits: limits)
+    ServerConnection.serve(socket, id: id, service: service, limits: limits, access: access)
     // Off the list before the descriptor is closed: stop() must never shut another's socket down.
     state.withLock { state in
       guard let connection = state.live.removeValue(forKey: id) else { return }

@@ -4,7 +4,8 @@
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM, which end a run between two passes, and SIGUSR1 or SIGINFO, which asks for the statistics of the modelled kernel.
+/// SIGINT and SIGTERM, which end a run between two passes; SIGUSR1 or SIGINFO, which asks for the statistics of the modelled kernel; SIGHUP,
+/// which restarts the service of `serve`.
 enum Interruption {
   private static let flag = Atomic<Bool>(false)
 
@@ -15,6 +16,16 @@ enum Interruption {
 
   /// True once for every SIGUSR1 (or several at once) that has come: somebody wants to see the statistics.
   static func takeStatisticsRequest() -> Bool { statisticsFlag.exchange(false, ordering: .relaxed) }
+
+  private static let restartFlag = Atomic<Bool>(false)
+
+  /// True once for every SIGHUP (or several at once) that has come since ``installRestart()``.
+  static func takeRestartRequest() -> Bool { restartFlag.exchange(false, ordering: .relaxed) }
+
+  /// From now on SIGHUP asks for a restart; without this it ends the process.
+  static func installRestart() {
+    signal(SIGHUP) { _ in Interruption.restartFlag.store(true, ordering: .relaxed) }
+  }
 
   /// From now on the first signal is noted; a second one ends the process at once, as usual.
   static func install() {

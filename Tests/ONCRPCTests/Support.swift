@@ -43,8 +43,8 @@ struct Served {
   let service = RecordingService()
   let server: TCPServer
 
-  init(limits: RPCLimits = RPCLimits()) throws {
-    server = try TCPServer(host: "127.0.0.1", port: 0, service: service, limits: limits)
+  init(limits: RPCLimits = RPCLimits(), access: RPCAccess = RPCAccess()) throws {
+    server = try TCPServer(host: "127.0.0.1", port: 0, service: service, limits: limits, access: access)
     try server.start()
   }
 

@@ -63,6 +63,9 @@ void ctirpc_server_reply_no_procedure(SVCXPRT *xprt);
 void ctirpc_server_reply_garbage(SVCXPRT *xprt);
 void ctirpc_server_reply_system_error(SVCXPRT *xprt);
 
+// Refuses the call just taken: MSG_DENIED, AUTH_ERROR, AUTH_TOOWEAK.
+void ctirpc_server_reply_too_weak(SVCXPRT *xprt);
+
 // The encoded reply with its record mark; NULL when encoding failed.
 const uint8_t *ctirpc_server_record(SVCXPRT *xprt, size_t *length);
 

@@ -54,10 +54,13 @@ public final class EmbeddedServer {
 
   /// Boots a kernel and starts a server on it for real clients: RPCs take no virtual time, the caller moves the clock.
   ///
+  /// - Parameters:
+  ///   - workload: the kernel.
+  ///   - seed: of everything that is drawn.
+  ///   - server: how the server is set up, its times apart.
   /// - Throws: ``WorkloadError`` that names the key or option to blame, or ``ServerError``.
-  public convenience init(realTime workload: Workload, rootSquash: Bool, seed: UInt64) throws {
-    var server = ServerConfiguration()
-    server.rootSquash = rootSquash
+  public convenience init(realTime workload: Workload, seed: UInt64, server: ServerConfiguration) throws {
+    var server = server
     // A restarted server must not be taken for the one before: its boot time tells client ids, stateids and verifiers apart.
     let seconds = time(nil)
     server.baseTime = Int64(seconds)

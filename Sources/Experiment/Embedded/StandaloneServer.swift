@@ -15,15 +15,30 @@ public final class StandaloneServer {
   private let listener: TCPServer
   private let started: ContinuousClock.Instant
 
+  /// Descriptors for everything but connections.
+  private static let ownDescriptors = 256
+
   /// Milliseconds between two looks at the clock: fine enough for the server's timer of one second.
   public static let tickMilliseconds = 50
 
   /// Boots a kernel and binds the port.
   ///
   /// - Throws: ``KernelError``, ``ServerError`` or ``RPCError``.
-  public init(host: String, port: UInt16, workload: Workload, rootSquash: Bool, seed: UInt64) throws {
-    embedded = try EmbeddedServer(realTime: workload, rootSquash: rootSquash, seed: seed)
-    listener = try TCPServer(host: host, port: port, service: embedded.service)
+  ///
+  /// - Parameters:
+  ///   - host: the address to bind.
+  ///   - port: the port, 0 for any free one.
+  ///   - workload: the kernel and the server's set-up.
+  ///   - seed: of everything that is drawn.
+  ///   - access: who may call.
+  ///   - configuration: how the server is set up, its lease and times apart.
+  public init(
+    host: String, port: UInt16, workload: Workload, seed: UInt64, access: RPCAccess = RPCAccess(),
+    configuration: ServerConfiguration = ServerConfiguration()
+  ) throws {
+    DescriptorLimit.raise(to: RPCLimits.defaultMaximumConnections + Self.ownDescriptors)
+    embedded = try EmbeddedServer(realTime: workload, seed: seed, server: configuration)
+    listener = try TCPServer(host: host, port: port, service: embedded.service, access: access)
     started = .now
   }
 
@@ -68,8 +83,52 @@ public final class StandaloneServer {
     }
   }
 
+  /// Restarts the NFS service as a reboot would: connections are dropped, all volatile state is forgotten, and a grace period begins;
+  /// the files stay, as on a disk.
+  ///
+  /// Connections that are made meanwhile wait. The kernel goes on: what the service held is freed.
+  public func restart() {
+    listener.withoutConnections { embedded.service.restart() }
+  }
+
+  /// What the server holds now.
+  public var status: ServeStatus {
+    let snapshot = embedded.service.snapshot
+    let rpcs = embedded.service.counters.rpcs
+    return embedded.withKernel { kernel in
+      let allocator = kernel.heap.allocator
+      return ServeStatus(
+        upSeconds: Double(kernel.now) / 1e9, connections: snapshot.connections, clients: snapshot.clients,
+        opens: snapshot.opens, locks: 0, delegations: 0,
+        rpcs: rpcs, mapUsedBytes: allocator.mapUsedBytes,
+        mapCapacityBytes: allocator.mapCapacityBytes)
+    }
+  }
+
   /// Ends all connections and frees the port.
   public func stop() { listener.stop() }
+}
+
+/// What `nfschurn serve` says every second.
+public struct ServeStatus: Sendable {
+  /// Seconds since the start.
+  public let upSeconds: Double
+  /// Connections.
+  public let connections: Int
+  /// Clients, confirmed or not.
+  public let clients: Int
+  /// Opens.
+  public let opens: Int
+  /// Byte-range locks.
+  public let locks: Int
+  /// Delegations.
+  public let delegations: Int
+  /// RPCs since the start.
+  public let rpcs: UInt64
+  /// Bytes of the kernel map in use.
+  public let mapUsedBytes: Int
+  /// All bytes of the kernel map.
+  public let mapCapacityBytes: Int
 }
 
 /// What `nfschurn serve` says at the end.

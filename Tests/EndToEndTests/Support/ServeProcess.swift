@@ -9,19 +9,23 @@ struct ServeProcess {
   let child: ChildProcess
   let port: UInt16
   private let scratch: ScratchDirectory
+  private let host: String
 
-  /// Starts a server and waits until it says that it listens.
-  init(_ arguments: [String] = [], in scratch: ScratchDirectory) throws {
+  /// Starts a server, in a namespace where one is given, and waits until it says that it listens.
+  init(_ arguments: [String] = [], in scratch: ScratchDirectory, namespace: NetworkNamespace? = nil) throws {
     self.scratch = scratch
-    let child = try ChildProcess(
-      Installation.binary, ["serve", "--listen", "127.0.0.1:0"] + arguments, outputsIn: scratch)
+    let host = namespace == nil ? "127.0.0.1" : NetworkNamespace.serverAddress
+    self.host = host
+    let served = ["serve", "--listen", "\(host):0"] + arguments
+    let (executable, words) = try namespace?.command(Installation.binary, served) ?? (Installation.binary, served)
+    let child = try ChildProcess(executable, words, outputsIn: scratch)
     self.child = child
     var said = ""
     try child.waitUntil("listening line") {
       said = child.output
       return said.hasSuffix("\n")
     }
-    let prefix = "listening on 127.0.0.1:"
+    let prefix = "listening on \(host):"
     guard said.hasPrefix(prefix), let port = UInt16(said.dropFirst(prefix.count).dropLast()), port > 0 else {
       throw EndToEndFailure("\(child.name): expected '\(prefix)PORT', got '\(said)'")
     }
@@ -52,7 +56,7 @@ struct ServeProcess {
     let termination = try child.wait()
     #expect(termination == .exited(0), "stderr: \(child.errors)", sourceLocation: location)
     #expect(child.errors == "", sourceLocation: location)
-    #expect(child.output == "listening on 127.0.0.1:\(port)\n", sourceLocation: location)
+    #expect(child.output == "listening on \(host):\(port)\n", sourceLocation: location)
   }
 
   /// The server's largest size so far in KiB: a line of /proc/PID/status.
