@@ -21,6 +21,7 @@ struct KernelClient {
   ///   - options: mount options beside the port and the version.
   ///   - job: name of a script beside `init.sh`.
   ///   - scratch: for the machine's files.
+  /// - Throws: ``EndToEndFailure`` where a program is missing.
   init(in namespace: NetworkNamespace, port: UInt16, options: String = "", job: String, scratch: ScratchDirectory)
     throws
   {
