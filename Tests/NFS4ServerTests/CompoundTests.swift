@@ -59,9 +59,7 @@ import Testing
     #expect(server.service.counters.illegal == 1)
   }
 
-  @Test(arguments: [
-    NFSOperation.lock, .lockTest, .unlock, .releaseLockOwner, .delegationPurge, .delegationReturn,
-  ])
+  @Test(arguments: [NFSOperation.delegationPurge, .delegationReturn])
   func anUnsupportedOperationEndsTheCompound(_ operation: NFSOperation) throws {
     let reply = try TestServer().call(CompoundBuilder().root().operation(operation).operation(.getFilehandle))
     #expect(reply.status == .notSupported)

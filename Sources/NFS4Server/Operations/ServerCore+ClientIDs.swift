@@ -75,6 +75,7 @@ extension ServerCore {
       var open = record.openHead[word: 0]
       while open != 0 {
         state(open).client = new.link
+        moveLockOwners(of: state(open), to: new)
         open = next(open, offset: StateRecord.listOffset)
       }
       owner = next(owner, offset: StateRecord.listOffset)

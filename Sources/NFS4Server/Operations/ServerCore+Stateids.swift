@@ -23,10 +23,12 @@ extension ServerCore {
       return false
     }
     let client = try renewedClient(of: stateid)
-    let open = try requireOpen(stateid.otherLow, of: client)
-    guard open.file == UInt32(bitPattern: file.file) else { throw .badStateid }
+    let record = try requireOpen(stateid.otherLow, of: client)
+    guard record.file == UInt32(bitPattern: file.file) else { throw .badStateid }
+    // A lock-owner's stateid has the mode of the open that it was had under (RFC 7530 section 9.1.6).
+    let open = record.has(StateRecord.lockOwner) ? state(record.open) : record
     guard !state(open.openOwner).has(StateRecord.needsConfirm) else { throw .badStateid }
-    try checkSequence(of: stateid, against: open)
+    try checkSequence(of: stateid, against: record)
     guard open.access & access == access else { throw .openMode }
     return true
   }

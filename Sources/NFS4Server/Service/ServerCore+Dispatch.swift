@@ -7,9 +7,9 @@ import NFS4
 extension ServerCore {
   /// Bytes that must be left in the reply buffer before an operation is carried out.
   ///
-  /// More than any result takes but those of READ, READDIR and READLINK, which look for themselves: an operation that changes something
-  /// never fails for want of room behind the change.
-  static let resultReserve = 1024
+  /// More than any result takes (NFS4ERR_DENIED with the longest owner: 1,064) but those of READ, READDIR and READLINK, which look for
+  /// themselves: an operation that changes something never fails for want of room behind the change.
+  static let resultReserve = 1088
   /// A tag longer than this is copied to M_TEMP for the time of the compound (NFSV4_SMALLSTR).
   static let shortTagBytes = 50
 
@@ -98,12 +98,15 @@ extension ServerCore {
     return status
   }
 
-  /// Results that carry something behind a failure: SETATTR its attrsset, SETCLIENTID the client that uses the id.
+  /// Results that carry something behind a failure: SETATTR its attrsset, SETCLIENTID the client that uses the id, LOCK and LOCKT the lock
+  /// in the way.
   private func writeFailure(of operation: NFSOperation, _ status: NFSStatus, _ c: inout Compound) {
     if operation == .setAttributes {
       c.writer.put(AttributeMask())
     } else if operation == .setClientID && status == .clientIDInUse {
       writeClientInUse(&c)
+    } else if (operation == .lock || operation == .lockTest) && status == .denied {
+      writeDenied(&c)
     }
   }
 
@@ -139,8 +142,11 @@ extension ServerCore {
     case .setClientIDConfirm: try setClientIDConfirm(&c)
     case .verify: try verify(&c, wantsSame: true)
     case .write: try write(&c)
-    case .delegationPurge, .delegationReturn, .lock, .lockTest, .unlock, .releaseLockOwner,
-      .illegal:
+    case .lock: try lock(&c)
+    case .lockTest: try lockTest(&c)
+    case .unlock: try unlock(&c)
+    case .releaseLockOwner: try releaseLockOwner(&c)
+    case .delegationPurge, .delegationReturn, .illegal:
       throw .notSupported
     }
   }

@@ -23,6 +23,8 @@ public struct ServerCounters: Sendable {
   public var savedReplies: UInt64 = 0
   /// Compounds refused because the cache held too many replies.
   public var floods: UInt64 = 0
+  /// LOCKs and LOCKTs that another owner's lock stood against.
+  public var locksDenied: UInt64 = 0
   /// Open-owners freed because they were idle.
   public var idleOwnersFreed: UInt64 = 0
   /// Clients freed because their lease was long past.

@@ -131,8 +131,11 @@ struct ClientRecord {
     nonmutating set { bytes[long: 152] = newValue }
   }
 
+  /// Head of the list of lock-owners, each once.
+  @inline(__always) var lockOwnerHead: UnsafeMutableRawPointer { bytes + 160 }
+
   /// Bytes of the fields above.
-  static let fieldBytes = 160
+  static let fieldBytes = 164
 
   @inline(__always)
   func has(_ flag: UInt32) -> Bool { flags & flag != 0 }

@@ -17,6 +17,8 @@ extension ServerCore {
       }
     }
     try checkLockFiles(&found)
+    let locks = try checkLocks()
+    found.references += locks.references
     try checkReplies(found)
     let held = variables.pointee
     try expect("clients", found.clients, held.clientCount)
@@ -24,7 +26,11 @@ extension ServerCore {
     try expect("opens", found.opens, held.openCount)
     try expect("opens by stateid", found.opensByStateid, held.openCount)
     try expect("opens by lock file", found.opensByFile, held.openCount)
-    try expect("state structures", found.clients + found.owners + found.opens, held.stateCount)
+    try expect("lock-owners", locks.owners, held.lockOwnerCount)
+    try expect("lock-owners by stateid", found.lockOwnersByStateid, held.lockOwnerCount)
+    try expect("locks", locks.locks, held.lockCount)
+    try expect(
+      "state structures", found.clients + found.owners + found.opens + locks.owners + locks.locks, held.stateCount)
     try expect(
       "opens by file", (MemoryFileSystem.root..<files.count).reduce(0) { $0 + Int(files.inodes[$1].openCount) },
       found.opens)
@@ -36,6 +42,7 @@ extension ServerCore {
     var owners = 0
     var opens = 0
     var opensByStateid = 0
+    var lockOwnersByStateid = 0
     var opensByFile = 0
     var lockFiles = 0
     var references = 0
@@ -58,7 +65,7 @@ extension ServerCore {
           throw InvariantViolation(
             "stateid \(state(link).stateIndex) hangs in chain \(chain) of client \(client.index)")
         }
-        found.opensByStateid += 1
+        if state(link).has(StateRecord.lockOwner) { found.lockOwnersByStateid += 1 } else { found.opensByStateid += 1 }
         link = next(link, offset: StateRecord.hashOffset)
       }
     }

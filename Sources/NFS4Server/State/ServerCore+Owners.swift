@@ -37,8 +37,9 @@ extension ServerCore {
     variables.pointee.stateCount &-= 1
   }
 
-  /// Frees an open, with the lock file if nothing else uses it (nfsrv_freeopen).
+  /// Frees an open with its lock-owners and their locks, and with the lock file if nothing else uses it (nfsrv_freeopen).
   func freeOpen(_ open: StateRecord) {
+    freeLockOwners(of: open)
     let owner = state(open.openOwner)
     remove(
       open.link, from: client(open.client).stateHead(open.stateIndex), offset: StateRecord.hashOffset)

@@ -25,11 +25,14 @@ final class ServerCore {
     var graceEnd: UInt32 = 0
     /// A compound is carried out: the timer frees nothing below its feet.
     var isServing = false
-    /// Clients, owners and opens that exist (nfsrv_openpluslock).
+    /// Clients, owners, opens, lock-owners and locks that exist (nfsrv_openpluslock).
     var stateCount = 0
     var clientCount = 0
     var ownerCount = 0
     var openCount = 0
+    /// Structures of lock-owners, one for each open that one locks under.
+    var lockOwnerCount = 0
+    var lockCount = 0
     var lockFileCount = 0
     /// Index of the next client id.
     var nextClientIndex: UInt32 = 1
@@ -51,6 +54,8 @@ final class ServerCore {
     var inUseAddress: UInt64 = 0
     /// The kept reply that an owner's sequence number found for the compound under way, 0 for none.
     var replay: KernelLink = 0
+    /// The lock that a refused LOCK or LOCKT met.
+    var deniedLock: KernelLink = 0
   }
 
   let kernel: Kernel

@@ -3,7 +3,7 @@
 
 import NFS4
 
-/// struct nfsstate in modelled memory: an open-owner or an open (FreeBSD 8.1 sys/fs/nfs/nfsrvstate.h, one struct for all uses).
+/// struct nfsstate in modelled memory: an open-owner, an open or a lock-owner (FreeBSD 8.1 sys/fs/nfs/nfsrvstate.h, one struct for all uses).
 struct StateRecord {
   /// share_access bits in ``flags``.
   static let accessMask: UInt32 = 0x3
@@ -14,10 +14,12 @@ struct StateRecord {
   static let open: UInt32 = 0x200
   /// The owner's first OPEN waits for OPEN_CONFIRM (NFSLCK_NEEDSCONFIRM).
   static let needsConfirm: UInt32 = 0x400
+  /// A lock-owner below an open, see ``lockHead``.
+  static let lockOwner: UInt32 = 0x1000
 
   /// Offset of the links of the chain of stateids.
   static let hashOffset = 0
-  /// Offset of the links of the client's owners, or the owner's opens.
+  /// Offset of the links of the client's owners, the owner's opens or the open's lock-owners.
   static let listOffset = 8
   /// Offset of the links of the lock file's opens.
   static let fileOffset = 16
