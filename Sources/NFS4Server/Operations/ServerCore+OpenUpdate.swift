@@ -67,7 +67,8 @@ extension ServerCore {
     let sequence = try c.word()
     let access = try c.word()
     let deny = try c.word()
-    try requireRegular(c)
+    // The RFC does not give NFS4ERR_ISDIR to this operation (RFC 7530 section 13.2).
+    do throws(NFSStatus) { try requireRegular(c) } catch { throw error == .isDirectory ? .invalid : error }
     let open = try openForUpdate(&c, stateid, sequence, .downgrade)
     guard access >= NFSOpen.accessRead, access <= NFSOpen.accessBoth, deny <= 3 else { throw .invalid }
     // The new pair must be what some of the OPENs together asked for (RFC 7530 section 16.19.4).
