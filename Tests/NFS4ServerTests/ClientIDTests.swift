@@ -207,6 +207,9 @@ import Testing
     #expect(try server.call(compound, uid: 0).status == .ok)
     try client.close(file, owner: owner)
     #expect(try server.call(compound, uid: 7).status == .accessDenied)
+    // The kernel of a client renews what it got for a user.
+    let user = try TestClient(server, name: "user", uid: 7)
+    #expect(try renew(server, user.id) == .ok)
   }
 
   @Test func withoutCourtesyStateIsGoneAfterTheLeaseThoughNobodyCalls() throws {

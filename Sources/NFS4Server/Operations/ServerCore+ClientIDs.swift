@@ -34,7 +34,9 @@ extension ServerCore {
     let pendingAddress = bytes(socketName)[long: 0]
     if let old {
       // Until its confirmation nothing of the new record counts: callbacks go to the address that is confirmed.
-      if old.has(ClientRecord.confirmed) { bytes(socketName).copyMemory(from: bytes(old.socketName), byteCount: 16) }
+      if old.has(ClientRecord.confirmed) {
+        bytes(socketName).copyMemory(from: bytes(old.socketName), byteCount: layout.socketName)
+      }
       replace(old, by: new)
     } else {
       new.boot = boot
@@ -180,13 +182,17 @@ extension ServerCore {
 
   /// RENEW, which the principal of the client id may send, and any that has a file open (RFC 7530 section 16.28.5).
   ///
+  /// Root may, too, by the name that root squash gives it: a kernel that got its client id for the first user who opened a file renews
+  /// the lease for itself (FreeBSD sys/fs/nfsclient/nfs_clstate.c, nfscl_renewthread; recollection).
+  ///
   /// - Throws: NFS4ERR_ACCESS for another principal, NFS4ERR_CB_PATH_DOWN where the client has lost its callback path, though its lease
   ///   is renewed, and what ``renewedClient(_:)`` throws.
   func renew(_ c: inout Compound) throws(NFSStatus) {
     let client = try confirmedClient(try c.long())
-    guard isPrincipal(c.principal, uid: client.uid, flavor: client.flavor) || hasOpen(client, c.principal) else {
-      throw .accessDenied
-    }
+    let root = configuration.rootSquash ? Principal.nobody : 0
+    let isMachine = c.principal.uid == root && c.principal.flavor == client.flavor
+    guard isMachine || isPrincipal(c.principal, uid: client.uid, flavor: client.flavor) || hasOpen(client, c.principal)
+    else { throw .accessDenied }
     client.expiry = leaseExpiry
     if client.has(ClientRecord.callbackPathDown) { throw .callbackPathDown }
   }
