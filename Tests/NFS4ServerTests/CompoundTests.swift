@@ -59,16 +59,6 @@ import Testing
     #expect(server.service.counters.illegal == 1)
   }
 
-  @Test(arguments: [NFSOperation.delegationPurge, .delegationReturn])
-  func anUnsupportedOperationEndsTheCompound(_ operation: NFSOperation) throws {
-    let reply = try TestServer().call(CompoundBuilder().root().operation(operation).operation(.getFilehandle))
-    #expect(reply.status == .notSupported)
-    #expect(reply.count == 2)
-    try reply.ok(.putRootFilehandle)
-    #expect(try reply.result(operation) == .notSupported)
-    #expect(reply.remaining == 0)
-  }
-
   @Test func aCompoundBeyondTheLimitIsRefusedAndNothingOfItIsDone() throws {
     let server = try TestServer()
     let compound = CompoundBuilder(capacity: 8 << 20)

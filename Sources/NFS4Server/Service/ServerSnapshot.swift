@@ -13,9 +13,13 @@ public struct ServerSnapshot: Equatable, Sendable {
   public var lockOwners = 0
   /// Byte-range locks.
   public var locks = 0
+  /// Delegations.
+  public var delegations = 0
+  /// Callbacks under way.
+  public var callbacks = 0
   /// Files with state, or with a lock file left behind by a failed OPEN.
   public var lockFiles = 0
-  /// Clients, open-owners, opens, lock-owners and locks together: what the state limit counts.
+  /// Clients, open-owners, opens, lock-owners, locks and delegations together: what the state limit counts.
   public var stateStructures = 0
   /// Entries of the duplicate request cache.
   public var cacheEntries = 0
@@ -35,6 +39,7 @@ extension ServerCore {
     return ServerSnapshot(
       clients: variables.clientCount, openOwners: variables.ownerCount, opens: variables.openCount,
       lockOwners: variables.lockOwnerCount, locks: variables.lockCount,
+      delegations: variables.delegations.count, callbacks: variables.delegations.callbackCount,
       lockFiles: variables.lockFileCount, stateStructures: variables.stateCount,
       cacheEntries: variables.cacheEntries, savedReplies: variables.savedReplies,
       connections: connections.openCount, files: files.fileCount, spaceUsed: files.pool.used)

@@ -20,6 +20,7 @@ extension ServerCore {
     let locks = try checkLocks()
     found.references += locks.references
     try checkReplies(found)
+    try checkDelegations()
     let held = variables.pointee
     try expect("clients", found.clients, held.clientCount)
     try expect("open-owners", found.owners, held.ownerCount)
@@ -30,7 +31,9 @@ extension ServerCore {
     try expect("lock-owners by stateid", found.lockOwnersByStateid, held.lockOwnerCount)
     try expect("locks", locks.locks, held.lockCount)
     try expect(
-      "state structures", found.clients + found.owners + found.opens + locks.owners + locks.locks, held.stateCount)
+      "state structures",
+      found.clients + found.owners + found.opens + locks.owners + locks.locks + held.delegations.count,
+      held.stateCount)
     try expect(
       "opens by file", (MemoryFileSystem.root..<files.count).reduce(0) { $0 + Int(files.inodes[$1].openCount) },
       found.opens)
@@ -48,7 +51,7 @@ extension ServerCore {
     var references = 0
   }
 
-  private func expect(_ what: String, _ found: Int, _ counted: Int) throws(InvariantViolation) {
+  func expect(_ what: String, _ found: Int, _ counted: Int) throws(InvariantViolation) {
     guard found == counted else { throw InvariantViolation("\(found) \(what) found, \(counted) counted") }
   }
 
@@ -65,7 +68,11 @@ extension ServerCore {
           throw InvariantViolation(
             "stateid \(state(link).stateIndex) hangs in chain \(chain) of client \(client.index)")
         }
-        if state(link).has(StateRecord.lockOwner) { found.lockOwnersByStateid += 1 } else { found.opensByStateid += 1 }
+        if state(link).has(StateRecord.lockOwner) {
+          found.lockOwnersByStateid += 1
+        } else if state(link).has(StateRecord.open) {
+          found.opensByStateid += 1
+        }
         link = next(link, offset: StateRecord.hashOffset)
       }
     }

@@ -56,6 +56,7 @@ final class ServerCore {
     var replay: KernelLink = 0
     /// The lock that a refused LOCK or LOCKT met.
     var deniedLock: KernelLink = 0
+    var delegations = DelegationVariables()
   }
 
   let kernel: Kernel
