@@ -45,6 +45,9 @@ struct ServeCommand: ParsableCommand {
   @Flag(help: "Nothing on the file system can be changed.")
   var readOnly = false
 
+  @Flag(help: "Give delegations to clients that can be called back.")
+  var delegations = false
+
   @Option(help: ArgumentHelp("Print what the server holds every so many seconds.", valueName: "seconds"))
   var statsEvery: String?
 
@@ -107,6 +110,8 @@ struct ServeCommand: ParsableCommand {
     var configuration = ServerConfiguration()
     configuration.rootSquash = rootSquash
     configuration.readOnly = readOnly
+    configuration.delegations = delegations
+    if delegations { configuration.callbackTransport = TCPCallbackTransport() }
     configuration.graceSeconds = workload.leaseSeconds
     return configuration
   }

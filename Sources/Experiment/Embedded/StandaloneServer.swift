@@ -99,7 +99,7 @@ public final class StandaloneServer {
       let allocator = kernel.heap.allocator
       return ServeStatus(
         upSeconds: Double(kernel.now) / 1e9, connections: snapshot.connections, clients: snapshot.clients,
-        opens: snapshot.opens, locks: 0, delegations: 0,
+        opens: snapshot.opens, locks: snapshot.locks, delegations: snapshot.delegations,
         rpcs: rpcs, mapUsedBytes: allocator.mapUsedBytes,
         mapCapacityBytes: allocator.mapCapacityBytes)
     }

@@ -148,8 +148,14 @@ extension ServerCore {
     if outcome == .failed { variables.pointee.counters.callbacksFailed &+= 1 }
     guard let client = findConfirmed(index) else { return }
     if client.confirmation == path {
-      client.flags &= ~ClientRecord.callbackStates
-      client.flags |= outcome == .failed ? ClientRecord.callbackDown : ClientRecord.callbackUp
+      if kind == .null { client.flags &= ~ClientRecord.callbackProbed }
+      if outcome == .failed {
+        // That the client was told is kept: it has one more lease to give delegations back, not one with every failure.
+        client.flags = client.flags & ~ClientRecord.callbackUp | ClientRecord.callbackDown
+      } else {
+        client.flags &= ~(ClientRecord.callbackDown | ClientRecord.callbackDownTold)
+        client.flags |= ClientRecord.callbackUp
+      }
     }
     switch kind {
     case .recall: recallAnswered(stateIndex, of: client, outcome)
