@@ -20,7 +20,7 @@ import Testing
     let root = try server.rootHandle()
     // Memory that is not state (connections, vnodes, names) comes and goes beside it: the malloc types of state are compared.
     var random = SeededRandom(seed: seed)
-    var clients = try (0..<Self.clients).map { try ChurnClient(server, number: UInt64($0), root: root) }
+    let clients = try (0..<Self.clients).map { try ChurnClient(server, number: UInt64($0), root: root) }
     let end = Self.hours * 3600
     var steps = 0
     while server.kernel.now / 1_000_000_000 < end {
