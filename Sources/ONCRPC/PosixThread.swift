@@ -41,4 +41,11 @@ enum PosixThread {
   static func join(_ handle: pthread_t) {
     pthread_join(handle, nil)
   }
+
+  /// Lets a thread end on its own: nobody joins it.
+  ///
+  /// - Parameter handle: what ``start(_:)`` gave.
+  static func detach(_ handle: pthread_t) {
+    pthread_detach(handle)
+  }
 }
