@@ -21,18 +21,12 @@ public enum NFS4Callback {
   public static let compoundBytes = 256
 }
 
-/// open_delegation_type4 and what goes with a delegation (RFC 7530 section 16.16).
-public enum NFSDelegation {
-  /// OPEN_DELEGATE_NONE.
-  public static let none: UInt32 = 0
-  /// OPEN_DELEGATE_READ.
-  public static let read: UInt32 = 1
-  /// OPEN_DELEGATE_WRITE.
-  public static let write: UInt32 = 2
+/// limit_by4: how the space that a write delegation may use is limited (RFC 7530 section 16.16).
+public enum NFSSpaceLimit {
   /// NFS_LIMIT_SIZE: the space limit is a size of the file in bytes.
-  public static let limitSize: UInt32 = 1
+  public static let size: UInt32 = 1
   /// NFS_LIMIT_BLOCKS: the space limit is a number of modified blocks.
-  public static let limitBlocks: UInt32 = 2
+  public static let blocks: UInt32 = 2
 }
 
 /// One operation of a CB_COMPOUND.

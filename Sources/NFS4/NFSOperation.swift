@@ -139,4 +139,15 @@ public enum NFSOperation: UInt32, Sendable, CaseIterable {
     default: false
     }
   }
+
+  /// False for operations that only look, set the filehandles or renew a lease: a compound of these alone can be carried out again.
+  public var hasEffect: Bool {
+    switch self {
+    case .access, .getAttributes, .getFilehandle, .lookup, .lookupParent, .verifyNot, .putFilehandle,
+      .putPublicFilehandle, .putRootFilehandle, .read, .readDirectory, .readLink, .renew, .restoreFilehandle,
+      .saveFilehandle, .securityInformation, .verify:
+      false
+    default: true
+    }
+  }
 }

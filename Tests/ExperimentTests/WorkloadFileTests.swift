@@ -98,7 +98,7 @@ private func message(_ text: String) -> String {
       ("", "w.yaml: is empty"),
       (
         "name: x\nserver:\n  delegations: true",
-        "w.yaml:3: 'server.delegations': expected false: delegations are not built yet"
+        "w.yaml:3: 'server.delegations': expected false: the clients of an experiment cannot be called back"
       ),
       (
         "name: x\nserver:\n  lease: 90",

@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test(arguments: [
-    NFSOperation.lock, .lockTest, .unlock, .releaseLockOwner, .delegationPurge, .delegationReturn,
+    NFSOperation.lock, .lockTest, .unlock, .releaseLockOwner,
   ])
   func anUnsupportedOperationEndsTheCompound(_ operation: NFSOperation) throws {
     let reply = try TestServer().call(CompoundBuilder().root().operation(operation).operation(.getFilehandle))

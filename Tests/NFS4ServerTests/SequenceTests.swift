@@ -159,7 +159,13 @@ import Testing
       ),
       (.noGrace, true, claim(NFSOpen.claimPrevious) { $0.word(0) }),
       (.notSupported, true, claim(NFSOpen.claimDelegatePrevious) { $0.string("warm") }),
-      (.badStateid, false, claim(NFSOpen.claimDelegateCurrent) { $0.stateid(.anonymous).string("warm") }),
+      (
+        .badStateid, false,
+        {
+          CompoundBuilder().root()
+            .openDelegated("warm", client: client, owner: owner, sequence: $0, access: 1, delegation: .anonymous)
+        }
+      ),
       (.badXDR, false, claim(9) { $0 }), (.badXDR, false, claim(NFSOpen.claimPrevious) { $0.word(3) }),
       (.badSeqid, false, { name("warm")($0 + 3) }),
       (.noFilehandle, false, { CompoundBuilder().open("warm", client: client, owner: owner, sequence: $0) }),

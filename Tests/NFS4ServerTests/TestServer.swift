@@ -130,21 +130,24 @@ final class TestClient {
 
   init(
     _ server: TestServer, name: String = "client one", verifier: UInt64 = 1, connection: UInt64 = 1,
-    program: UInt32 = 0,
+    program: UInt32 = 0, address: String = "127.0.0.1.3.232",
     uid: UInt32 = 0
   ) throws {
     self.server = server
     self.connection = connection
     self.uid = uid
-    let (id, confirmation) = try setClientID(name, verifier: verifier, program: program)
+    let (id, confirmation) = try setClientID(name, verifier: verifier, program: program, address: address)
     let reply = try server.call(CompoundBuilder().confirmClientID(id, confirmation), connection: connection, uid: uid)
     try reply.ok(.setClientIDConfirm)
     self.id = id
   }
 
-  func setClientID(_ name: String, verifier: UInt64, program: UInt32 = 0) throws -> (UInt64, UInt64) {
+  func setClientID(
+    _ name: String, verifier: UInt64, program: UInt32 = 0, address: String = "127.0.0.1.3.232"
+  ) throws -> (UInt64, UInt64) {
     let reply = try server.call(
-      CompoundBuilder().setClientID(name, verifier: verifier, program: program), connection: connection, uid: uid)
+      CompoundBuilder().setClientID(name, verifier: verifier, program: program, address: address),
+      connection: connection, uid: uid)
     try reply.ok(.setClientID)
     return (try reply.long(), try reply.long())
   }

@@ -107,7 +107,7 @@ public enum WorkloadFile {
       workload.era = era
     }
     if try keys.bool("delegations") == true {
-      throw keys.error("delegations", "expected false: delegations are not built yet")
+      throw keys.error("delegations", "expected false: the clients of an experiment cannot be called back")
     }
     if let lease = try keys.nanoseconds("lease") {
       let seconds = lease / 1_000_000_000

@@ -77,4 +77,8 @@ struct OpenResult {
   var set: AttributeMask = []
   var changeBefore: UInt64 = 0
   var changeAfter: UInt64 = 0
+  /// Whether the opener may read the file.
+  var mayRead = false
+  /// The delegation that comes with the open.
+  var delegation: DelegationRecord? = nil
 }

@@ -22,9 +22,16 @@ extension ServerCore {
   }
 
   /// Writes the attributes of a file as a fattr4; numbers that are not known are left out.
-  func putAttributes(_ asked: AttributeMask, of file: Int, _ writer: inout XDRWriter) {
+  ///
+  /// - Parameters:
+  ///   - asked: which attributes.
+  ///   - file: the file.
+  ///   - size: what is said of the size where that is not what the file has.
+  ///   - writer: where they go.
+  func putAttributes(_ asked: AttributeMask, of file: Int, size: UInt64? = nil, _ writer: inout XDRWriter) {
     let wanted = asked.intersection(attributeTemplate.pointee.supported)
     fillAttributes(wanted, of: file)
+    if let size { attributeTemplate.pointee.size = size }
     guard owners.sendsNames, !wanted.isDisjoint(with: [.owner, .ownerGroup]) else {
       attributeTemplate.pointee.encode(wanted, into: &writer)
       return
@@ -65,7 +72,8 @@ extension ServerCore {
     let file = try currentFile(c)
     // Attributes that can only be set cannot be asked for (RFC 7530 section 5.5).
     guard wanted.isDisjoint(with: [.timeAccessSet, .timeModifySet]) else { throw .invalid }
-    putAttributes(wanted, of: file, &c.writer)
+    let size = try delegatedSize(c, file, wanted: wanted)
+    putAttributes(wanted, of: file, size: size, &c.writer)
   }
 
   func setAttributes(_ c: inout Compound) throws(NFSStatus) {
@@ -80,6 +88,7 @@ extension ServerCore {
       let open = try checkStateid(stateid, access: NFSOpen.accessWrite, file: c.current)
       guard open || files.permits(file, Permission.write, c.principal) else { throw .accessDenied }
     }
+    try settleDelegations(c, access: NFSOpen.accessWrite)
     try files.set(wanted, on: file, c.principal)
     if wanted.mask.contains(.size) { vfs.filePages(file, pages: files.inodes[file].blocksUsed) }
     c.writer.put(wanted.mask)

@@ -106,6 +106,11 @@ extension ServerCore {
     }
   }
 
+  /// Whether somebody may change the entries of a directory at all: whoever may not recalls no delegation either.
+  private func mayChange(_ directory: Int, _ principal: Principal) -> Bool {
+    files.permits(directory, Permission.write, principal) && files.permits(directory, Permission.execute, principal)
+  }
+
   func remove(_ c: inout Compound) throws(NFSStatus) {
     c.savesReply = true
     let name = try c.name()
@@ -117,7 +122,9 @@ extension ServerCore {
     guard status == .ok else { throw status }
     let before = files.inodes[directory].change
     vfs.nameLookup(directory: directory, name: name, found: files.lookup(name, in: directory), intent: .delete)
-    if let file = files.lookup(name, in: directory) { touchVnode(file) }
+    let found = files.lookup(name, in: directory)
+    if let found { touchVnode(found) }
+    if mayChange(directory, c.principal) { try settleDelegations(c, ofNamed: found) }
     noteRemoved(try files.remove(name, from: directory, principal: c.principal))
     putChange(before: before, after: files.inodes[directory].change, &c.writer)
   }
@@ -146,6 +153,10 @@ extension ServerCore {
     if let old { touchVnode(old) }
     vfs.nameLookup(directory: target, name: newName, found: new, intent: .rename)
     if let new { touchVnode(new) }
+    if mayChange(source, c.principal), mayChange(target, c.principal), old != nil {
+      try settleDelegations(c, ofNamed: old)
+      try settleDelegations(c, ofNamed: new)
+    }
     let removed = try files.rename(oldName, in: source, to: newName, in: target, principal: c.principal)
     if let removed { noteRemoved(removed) }
     putChange(before: sourceBefore, after: files.inodes[source].change, &c.writer)
@@ -164,6 +175,7 @@ extension ServerCore {
     guard status == .ok else { throw status }
     let before = files.inodes[directory].change
     vfs.nameLookup(directory: directory, name: name, found: files.lookup(name, in: directory), intent: .link)
+    if mayChange(directory, c.principal) { try settleDelegations(c, ofNamed: file) }
     try files.link(file, as: name, in: directory, principal: c.principal)
     putChange(before: before, after: files.inodes[directory].change, &c.writer)
   }

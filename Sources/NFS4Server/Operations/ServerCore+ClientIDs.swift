@@ -13,7 +13,7 @@ extension ServerCore {
     let verifier = try c.long()
     let id = try c.opaque(limit: NFS4Protocol.opaqueLimit)
     let program = try c.word()
-    _ = try c.opaque(limit: Self.addressLimit)
+    let network = try c.opaque(limit: Self.addressLimit)
     let address = try c.opaque(limit: Self.addressLimit)
     let ident = try c.word()
     guard !id.isEmpty else { throw .invalid }
@@ -59,6 +59,8 @@ extension ServerCore {
     new.pendingUID = c.principal.uid
     new.pendingFlavor = c.principal.flavor
     new.flags |= ClientRecord.pending
+    new.flags &= ~ClientRecord.pendingStreamAddress
+    if UniversalAddress.isStream(network) { new.flags |= ClientRecord.pendingStreamAddress }
     self.link(new)
     c.writer.put(UInt64(boot) << 32 | UInt64(new.pendingIndex))
     c.writer.put(new.pendingConfirmation)
@@ -78,6 +80,11 @@ extension ServerCore {
         open = next(open, offset: StateRecord.listOffset)
       }
       owner = next(owner, offset: StateRecord.listOffset)
+    }
+    var delegation = new.delegationHead[word: 0]
+    while delegation != 0 {
+      state(delegation).client = new.link
+      delegation = next(delegation, offset: StateRecord.listOffset)
     }
     free(old.socketName, types.socketName)
     free(old.link, types.client)
@@ -106,8 +113,9 @@ extension ServerCore {
       && client.expiry >= seconds && holdsState(client)
   }
 
-  /// Whether a client has anything open; owners alone are no state.
+  /// Whether a client has anything open or delegated; owners alone are no state.
   private func holdsState(_ client: ClientRecord) -> Bool {
+    if client.delegationHead[word: 0] != 0 { return true }
     var link = client.ownerHead[word: 0]
     while link != 0 {
       if state(link).openHead[word: 0] != 0 { return true }
@@ -133,7 +141,7 @@ extension ServerCore {
       }
       // The confirmed record may have got state since the SETCLIENTID of another principal.
       guard !isInUse(client, by: c.principal) else { throw .clientIDInUse }
-      confirm(client)
+      try confirm(client)
       return
     }
     // Nothing waits: a repeated confirmation of what is confirmed is fine.
@@ -141,7 +149,7 @@ extension ServerCore {
     guard isPrincipal(c.principal, uid: client.uid, flavor: client.flavor) else { throw .clientIDInUse }
   }
 
-  private func findConfirmed(_ index: UInt32) -> ClientRecord? {
+  func findConfirmed(_ index: UInt32) -> ClientRecord? {
     var link = Self.head(clientHeads, index)[word: 0]
     while link != 0 {
       let client = client(link)
@@ -152,7 +160,7 @@ extension ServerCore {
   }
 
   /// Makes the unconfirmed record of a client its confirmed one; with a new client id all state of the old one goes.
-  private func confirm(_ client: ClientRecord) {
+  private func confirm(_ client: ClientRecord) throws(NFSStatus) {
     unlink(client)
     if !client.has(ClientRecord.confirmed) || client.index != client.pendingIndex {
       // A client that reboots gives up what it had, for good once others may get it.
@@ -171,10 +179,11 @@ extension ServerCore {
     client.callbackProgram = client.pendingCallbackProgram
     client.callbackIdent = client.pendingCallbackIdent
     bytes(client.socketName)[long: 0] = client.pendingAddress
-    client.flags &= ~(ClientRecord.pending | ClientRecord.callbackPathDown)
+    client.flags &= ~ClientRecord.pending
     client.flags |= ClientRecord.confirmed
     if client.callbackProgram != 0 { client.flags |= ClientRecord.needsCallbackNull }
     link(client)
+    try callbackPathConfirmed(client, address: bytes(client.socketName)[long: 0])
   }
 
   /// RENEW, which the principal of the client id may send, and any that has a file open (RFC 7530 section 16.28.5).
@@ -187,7 +196,7 @@ extension ServerCore {
       throw .accessDenied
     }
     client.expiry = leaseExpiry
-    if client.has(ClientRecord.callbackPathDown) { throw .callbackPathDown }
+    try tellCallbackPath(client)
   }
 
   /// Whether a principal has a file of the client open.

@@ -21,6 +21,7 @@ extension ServerCore {
     let offset = try c.long()
     let wanted = Int(try c.word())
     let file = try currentRegular(c)
+    if stateid.isSpecial { try settleDelegations(c, access: NFSOpen.accessRead) }
     _ = try checkStateid(stateid, access: NFSOpen.accessRead, file: c.current)
     let mayRead =
       files.permitsData(file, Permission.read, c.principal) || files.permits(file, Permission.execute, c.principal)
@@ -56,6 +57,7 @@ extension ServerCore {
     let data = try c.opaque(limit: Int(UInt32.max))
     let file = try currentRegular(c)
     try files.requireWritable()
+    if stateid.isSpecial { try settleDelegations(c, access: NFSOpen.accessWrite) }
     _ = try checkStateid(stateid, access: NFSOpen.accessWrite, file: c.current)
     guard files.permitsData(file, Permission.write, c.principal) else { throw .accessDenied }
     var written = 0

@@ -27,7 +27,7 @@ extension ServerCore {
     }
     try request.readHowAndClaim(&c)
     var result = OpenResult()
-    if request.claim != NFSOpen.claimNull {
+    if request.claim != NFSOpen.claimNull && request.claim != NFSOpen.claimDelegateCurrent {
       try openClaimed(&c, request, &result)
     } else {
       try openName(&c, &request, in: c.current.index, &result)
@@ -39,7 +39,7 @@ extension ServerCore {
     putChange(before: result.changeBefore, after: result.changeAfter, &c.writer)
     c.writer.put(result.flags)
     c.writer.put(result.set)
-    c.writer.put(0 as UInt32)
+    putDelegation(result.delegation, &c.writer)
   }
 
   /// Finds or makes the file: namei() with its path buffer, the open check, and the access checks of the file found.
@@ -86,6 +86,8 @@ extension ServerCore {
 
   /// Whether what the lookup found suits the OPEN.
   private func foundStatus(_ request: OpenRequest, _ found: Int?) -> NFSStatus {
+    // A delegation is of a file that is there.
+    if request.claim == NFSOpen.claimDelegateCurrent && request.creates { return .invalid }
     guard let file = found else { return request.creates ? .ok : .noEntry }
     if request.creates && request.createMode == NFSOpen.guarded { return .exists }
     if request.creates && request.createMode == NFSOpen.exclusive {
@@ -112,7 +114,6 @@ extension ServerCore {
     let file = c.current.index
     var status = NFSStatus.ok
     switch request.claim {
-    case NFSOpen.claimDelegateCurrent: status = .badStateid
     case NFSOpen.claimDelegatePrevious: status = .notSupported
     default:
       if !files.exists(file, generation: c.current.generation) {
@@ -135,6 +136,7 @@ extension ServerCore {
   private func openExisting(
     _ c: inout Compound, _ request: OpenRequest, _ file: Int, _ result: inout OpenResult
   ) throws(NFSStatus) {
+    try holdOpen(c, request, file)
     try openCheck(request, existing: file, failing: .ok, entry: c.entry)
     // From here on a failure leaves the lock file behind that the open check has linked, if it was not there before.
     do throws(NFSStatus) {
@@ -150,6 +152,7 @@ extension ServerCore {
         || files.permits(file, Permission.execute, c.principal)
       guard mayWrite && mayRead else { throw .accessDenied }
       if request.access & NFSOpen.accessWrite != 0 { try files.requireWritable() }
+      result.mayRead = isMine || files.permits(file, Permission.read, c.principal)
       try truncate(c, request, file, &result)
     } catch {
       if !era.strandsLockFile, let lockFile = findLockFile(reference(file)), lockFile.isUnused {
@@ -199,5 +202,6 @@ extension ServerCore {
     touchVnode(file)
     result.set = attributes.mask
     result.file = file
+    result.mayRead = true
   }
 }

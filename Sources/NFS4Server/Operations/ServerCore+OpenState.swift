@@ -25,9 +25,16 @@ extension ServerCore {
     var spare = try malloc(layout.lockFile, types.lockFile)
     defer { if spare != 0 { free(spare, types.lockFile) } }
     let client = try renewedClient(request.clientID)
-    // A claim that is never served is told so at any time.
     var failing = failing
-    if failing != .notSupported {
+    if failing == .ok, request.claim == NFSOpen.claimDelegateCurrent, let existing {
+      // Under a delegation that was reclaimed opens are made in the grace period as well (RFC 7530 section 10.2.1).
+      do throws(NFSStatus) {
+        try checkDelegationClaim(request.delegation, of: client, file: existing, access: request.access)
+      } catch {
+        failing = error
+      }
+    } else if failing != .notSupported {
+      // A claim that is never served is told so at any time.
       do throws(NFSStatus) { try checkGrace(reclaims: request.reclaims, client) } catch { failing = error }
     }
     if let owner = findOwner(state(request.owner).name(layout), of: client) {
@@ -45,6 +52,7 @@ extension ServerCore {
     }
     lockFile.useCount &+= 1
     defer { lockFile.useCount &-= 1 }
+    if request.claim == NFSOpen.claimNull { try settleDelegations(request, lockFile, client: client) }
     do throws(NFSStatus) {
       try checkShare(reference, access: request.access, deny: request.deny, client: client.link)
     } catch {
@@ -77,14 +85,14 @@ extension ServerCore {
   /// Makes the open, or widens the one that the owner has.
   ///
   /// Everything that may be needed is taken before the state lock: a lock file, an open and a delegation. What is left over is given
-  /// back, the delegation always. Client, limit and share reservation were checked by ``openCheck(_:existing:failing:entry:)`` behind the
+  /// back, the delegation mostly. Client, limit and share reservation were checked by ``openCheck(_:existing:failing:entry:)`` behind the
   /// same lock, so nothing but the end of the kernel can stop it.
   func openControl(
     _ request: inout OpenRequest, _ result: inout OpenResult, entry: ReplyRecord
   ) throws(NFSStatus) {
     var spareLockFile = era.allocatesSparesInOpen ? try malloc(layout.lockFile, types.lockFile) : 0
     var spareOpen = try malloc(layout.state, types.state)
-    let spareDelegation = era.allocatesSparesInOpen ? try malloc(layout.state, types.state) : 0
+    var spareDelegation = era.allocatesSparesInOpen ? try malloc(layout.state, types.state) : 0
     let client = try renewedClient(request.clientID)
     if era.callsBackOnFirstOpen && client.has(ClientRecord.needsCallbackNull) { try callBackNull(client) }
     let reference = reference(result.file)
@@ -106,7 +114,9 @@ extension ServerCore {
     }
     if request.reclaims { try stampStable(client) }
     let isConfirmed = !owner.has(StateRecord.needsConfirm)
+    let held: StateRecord
     if let open = findOpen(of: owner, lockFile) {
+      held = open
       open.flags |= request.access | request.deny << StateRecord.denyShift
       open.modes |= StateRecord.mode(access: request.access, deny: request.deny)
       open.sequence = Self.nextSequence(open.sequence)
@@ -116,9 +126,17 @@ extension ServerCore {
     } else {
       let open = addOpen(spareOpen, request, owner: owner, client, lockFile, file: result.file)
       spareOpen = 0
+      held = open
       result.stateid = open.stateid
     }
     result.flags = NFSOpen.resultLockTypePOSIX | (isConfirmed ? 0 : NFSOpen.resultConfirm)
+    if isConfirmed && request.claim == NFSOpen.claimNull {
+      result.delegation = try grantDelegation(
+        held, request.access, of: client, lockFile, spare: &spareDelegation, mayRead: result.mayRead)
+    } else if request.reclaims {
+      result.delegation = try reclaimDelegation(
+        request.reclaimedDelegation, with: held, of: client, lockFile, spare: &spareDelegation)
+    }
     free(spareOpen, types.state)
     free(spareDelegation, types.state)
   }

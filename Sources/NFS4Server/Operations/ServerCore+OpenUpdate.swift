@@ -21,7 +21,7 @@ extension ServerCore {
       if update == .close, let owner = ownerThatClosed(sequence, c.entry, of: client) { throw replay(owner) }
       return try requireOpen(stateid.otherLow, of: client)
     }
-    guard open.file == UInt32(bitPattern: c.current.file) else { throw .badStateid }
+    guard open.has(StateRecord.open), open.file == UInt32(bitPattern: c.current.file) else { throw .badStateid }
     let owner = state(open.openOwner)
     let sequenceCheck = check(sequence, of: owner, entry: c.entry)
     if sequenceCheck == .replay { throw replay(owner) }

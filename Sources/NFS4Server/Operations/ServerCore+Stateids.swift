@@ -10,7 +10,7 @@ extension ServerCore {
   ///   - stateid: what the client sent.
   ///   - access: what the operation needs, one of ``NFSOpen/accessRead`` and ``NFSOpen/accessWrite``.
   ///   - file: the current filehandle.
-  /// - Returns: true for an open that grants the access, false for a special stateid that no open stands against.
+  /// - Returns: true for an open that grants the access, false for a delegation and a special stateid that no open stands against.
   /// - Throws: NFS4ERR_BAD_STATEID, NFS4ERR_OLD_STATEID, NFS4ERR_STALE_STATEID, NFS4ERR_EXPIRED, NFS4ERR_OPENMODE, NFS4ERR_LOCKED,
   ///   NFS4ERR_GRACE for a special stateid in the grace period.
   func checkStateid(_ stateid: Stateid, access: UInt32, file: FileReference) throws(NFSStatus) -> Bool {
@@ -25,6 +25,13 @@ extension ServerCore {
     let client = try renewedClient(of: stateid)
     let open = try requireOpen(stateid.otherLow, of: client)
     guard open.file == UInt32(bitPattern: file.file) else { throw .badStateid }
+    if open.isDelegation {
+      try checkSequence(of: stateid, against: open)
+      let allowsWrite = DelegationRecord(open).has(DelegationRecord.write)
+      guard access == NFSOpen.accessRead || allowsWrite else { throw .openMode }
+      // Whoever acts under the delegation is checked against the mode of the file.
+      return false
+    }
     guard !state(open.openOwner).has(StateRecord.needsConfirm) else { throw .badStateid }
     try checkSequence(of: stateid, against: open)
     guard open.access & access == access else { throw .openMode }

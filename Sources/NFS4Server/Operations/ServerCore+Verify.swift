@@ -17,7 +17,9 @@ extension ServerCore {
     guard !beyond, attributeTemplate.pointee.supported.isSuperset(of: wanted) else { throw .attributeNotSupported }
     var theirs = FileAttributes()
     let isKnown = try read(wanted, values, into: &theirs)
+    let size = try delegatedSize(c, file, wanted: wanted)
     fillAttributes(wanted, of: file)
+    if let size { attributeTemplate.pointee.size = size }
     let half = Self.scratchBytes / 2
     var ourWriter = XDRWriter(UnsafeMutableRawBufferPointer(rebasing: scratch[0..<half]))
     attributeTemplate.pointee.encode(wanted, into: &ourWriter)

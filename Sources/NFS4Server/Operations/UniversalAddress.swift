@@ -41,6 +41,18 @@ enum UniversalAddress {
     return value << 8 | part
   }
 
+  /// Whether a network id is that of TCP over IPv4 (RFC 5665 section 5.2.3.3).
+  static func isStream(_ network: UnsafeRawBufferPointer) -> Bool { network.elementsEqual("tcp".utf8) }
+
+  /// Host and port from the first eight bytes of a struct sockaddr_in; nil where one of them is zero or the family is another.
+  static func endpoint(_ words: UInt64) -> (host: String, port: UInt16)? {
+    withUnsafeBytes(of: words) { bytes in
+      let port = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+      guard bytes[1] == 2, port != 0, bytes[4] | bytes[5] | bytes[6] | bytes[7] != 0 else { return nil }
+      return ("\(bytes[4]).\(bytes[5]).\(bytes[6]).\(bytes[7])", port)
+    }
+  }
+
   /// Writes the text of an address from the first eight bytes of a struct sockaddr_in.
   static func put(_ words: UInt64, _ writer: inout XDRWriter) {
     withUnsafeBytes(of: words) { bytes in

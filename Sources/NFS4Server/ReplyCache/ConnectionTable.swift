@@ -14,6 +14,8 @@ struct Connection {
   var buffers: ConnectionBuffers
   /// Saved replies that the client has not acknowledged yet.
   var savedHead: KernelLink
+  /// Index of the only client that was seen to use the connection, 0 for none yet.
+  var client: UInt32 = 0
 }
 
 /// The open connections, found by the transport's number.
@@ -52,6 +54,11 @@ final class ConnectionTable {
   /// Empties the lists of saved replies, whose entries the caller frees.
   func forgetSavedReplies() {
     for index in 0..<storage.pointee.used { slots[index].savedHead = 0 }
+  }
+
+  /// Forgets which clients use the connections: their ids are those of an instance that is gone.
+  func forgetClients() {
+    for index in 0..<storage.pointee.used { slots[index].client = 0 }
   }
 
   /// The slot of a connection, -1 if it is not open.

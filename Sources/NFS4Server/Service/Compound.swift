@@ -18,6 +18,8 @@ struct Compound {
   let owners: OwnerTable
   /// An operation was carried out whose reply is saved (ND_SAVEREPLY): CREATE, LINK, REMOVE, RENAME, SETATTR, WRITE.
   var savesReply = false
+  /// No operation so far had an effect: the compound can be carried out again from its start.
+  var mayRepeat = true
 
   init(
     arguments: UnsafeRawBufferPointer, reply: UnsafeMutableRawBufferPointer, principal: Principal,

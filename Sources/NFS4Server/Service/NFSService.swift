@@ -15,6 +15,10 @@ public final class NFSService: RPCService, @unchecked Sendable {
   private let core: ServerCore
   private let lock = Mutex<Void>(())
   private let rootSquash: Bool
+  /// The way to the clients; nil where nobody is ever called back.
+  private let callbacks: (any CallbackTransport)?
+  /// Callbacks that were answered and delegations that were given back, for requests that wait for one.
+  private let events = EventCounter()
 
   /// A server with an empty file system.
   ///
@@ -25,6 +29,7 @@ public final class NFSService: RPCService, @unchecked Sendable {
   public init(kernel: Kernel, configuration: ServerConfiguration = ServerConfiguration()) throws(ServerError) {
     core = try ServerCore(kernel: kernel, configuration: configuration)
     rootSquash = configuration.rootSquash
+    callbacks = configuration.delegations ? configuration.callbackTransport : nil
   }
 
   /// 100003.
@@ -49,11 +54,54 @@ public final class NFSService: RPCService, @unchecked Sendable {
   ) -> RPCReply {
     guard procedure == NFS4Protocol.compoundProcedure else { return .procedureUnavailable }
     let principal = Principal(credential, rootSquash: rootSquash)
-    return lock.withLock { _ in
-      let slot = core.openConnection(connection)
-      guard slot >= 0 else { return .systemError }
-      return core.serve(xid: xid, principal: principal, slot: slot, arguments: arguments, reply: reply)
+    guard let callbacks else {
+      return lock.withLock { _ in
+        let slot = core.openConnection(connection)
+        guard slot >= 0 else { return .systemError }
+        return core.serve(xid: xid, principal: principal, slot: slot, arguments: arguments, reply: reply)
+      }
     }
+    // A request that waits for a callback is held for a moment, and served anew when something has come back.
+    let hold = callbacks.holdMilliseconds
+    let deadline = hold > 0 ? EventCounter.deadline(milliseconds: hold) : 0
+    var mayHold = hold > 0
+    while true {
+      let seen = events.count
+      let (outcome, isHeld) = changing(callbacks) { core -> (RPCReply, Bool) in
+        let slot = core.openConnection(connection)
+        guard slot >= 0 else { return (.systemError, false) }
+        core.variables.pointee.delegations.mayHold = mayHold
+        core.variables.pointee.delegations.isHeld = false
+        let outcome = core.serve(xid: xid, principal: principal, slot: slot, arguments: arguments, reply: reply)
+        let isHeld = core.variables.pointee.delegations.isHeld
+        if isHeld { core.variables.pointee.counters.held &+= 1 }
+        core.variables.pointee.delegations.mayHold = false
+        core.variables.pointee.delegations.isHeld = false
+        return (outcome, isHeld)
+      }
+      guard isHeld else { return outcome }
+      mayHold = events.wait(beyond: seen, until: deadline)
+    }
+  }
+
+  /// Does something behind the lock, and afterwards, outside of it, hands the callbacks over that it wants and wakes requests.
+  private func changing<Result>(_ callbacks: any CallbackTransport, _ body: (ServerCore) -> Result) -> Result {
+    let (result, outgoing, wakes) = lock.withLock { _ in
+      let result = body(core)
+      let outgoing = core.variables.pointee.delegations.outbox
+      if !outgoing.isEmpty { core.variables.pointee.delegations.outbox = [] }
+      let wakes = core.variables.pointee.delegations.wakes
+      core.variables.pointee.delegations.wakes = false
+      return (result, outgoing, wakes)
+    }
+    if wakes { events.signal() }
+    for callback in outgoing {
+      callbacks.send(callback.call) { [weak self] outcome in
+        guard let self else { return }
+        changing(callbacks) { $0.completeCallback(callback.serial, outcome) }
+      }
+    }
+    return result
   }
 
   /// Gives the kernel to `body` behind the server's lock, for statistics and for moving the virtual clock.

@@ -22,8 +22,10 @@ public struct ServerConfiguration: Sendable {
   ///
   /// A storage that holds records when a server starts makes it start with a grace period.
   public var stableStorage: StableStorage? = nil
-  /// Whether delegations are issued; true is refused.
+  /// Whether delegations are issued, to clients that ``callbackTransport`` can reach (nfsrv_issuedelegs).
   public var delegations = false
+  /// The way to the clients' callback services; nil for none, and then no delegation is issued.
+  public var callbackTransport: (any CallbackTransport)? = nil
   /// Whether root becomes nobody.
   public var rootSquash = false
   /// Owner strings and the numbers behind them.
@@ -69,7 +71,6 @@ public struct ServerConfiguration: Sendable {
 
   /// Checks every number against its range.
   func validate() throws(ServerError) {
-    guard !delegations else { throw .delegationsNotServed }
     try check("leaseSeconds", leaseSeconds, 1...86_400)
     if let courtesySeconds { try check("courtesySeconds", courtesySeconds, 0...31_536_000) }
     try check("graceSeconds", graceSeconds, 0...86_400)

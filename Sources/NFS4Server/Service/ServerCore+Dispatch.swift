@@ -21,6 +21,7 @@ extension ServerCore {
       let count = try? c.reader.uint32()
     else { return false }
     if variables.pointee.hasExpiredClients || variables.pointee.hasIdleOwners { sweep() }
+    if variables.pointee.delegations.hasWork { try sweepDelegations() }
     var tagCopy: KernelLink = 0
     if tag.count > Self.shortTagBytes { tagCopy = try temporary(tag.count &+ 1) }
 
@@ -80,6 +81,7 @@ extension ServerCore {
       try run(operation, &c)
       // Results without a bound look for room themselves; this is the last line of defence.
       if c.writer.overflowed { throw .resource }
+      if operation.hasEffect { c.mayRepeat = false }
     } catch {
       status = error
       c.writer.rewind(to: resultStart)
@@ -139,7 +141,9 @@ extension ServerCore {
     case .setClientIDConfirm: try setClientIDConfirm(&c)
     case .verify: try verify(&c, wantsSame: true)
     case .write: try write(&c)
-    case .delegationPurge, .delegationReturn, .lock, .lockTest, .unlock, .releaseLockOwner,
+    case .delegationPurge: try delegationPurge(&c)
+    case .delegationReturn: try delegationReturn(&c)
+    case .lock, .lockTest, .unlock, .releaseLockOwner,
       .illegal:
       throw .notSupported
     }

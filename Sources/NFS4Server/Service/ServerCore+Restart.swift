@@ -11,6 +11,8 @@ extension ServerCore {
     guard !variables.pointee.dead, kernel.failure == nil else { return }
     releaseAllState()
     releaseAllReplies()
+    forgetCallbacks()
+    connections.forgetClients()
     let next = boot &+ 1
     variables.pointee.boot = bootTime.map { $0 > next ? $0 : next } ?? next
     variables.pointee.nextClientIndex = 1

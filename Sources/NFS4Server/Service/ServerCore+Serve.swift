@@ -25,6 +25,8 @@ extension ServerCore {
     files.now = NFSTime(
       seconds: configuration.baseTime &+ Int64(kernel.now / 1_000_000_000),
       nanoseconds: UInt32(truncatingIfNeeded: kernel.now % 1_000_000_000))
+    variables.pointee.delegations.compoundClient = 0
+    variables.pointee.delegations.connectionClient = connections.slots[slot].client
     let requestBytes = Self.callHeaderBytes &+ principal.groups.count &* 4 &+ arguments.count
     kernel.beginRPC(connection: &connections.slots[slot].buffers, requestBytes: requestBytes)
     var outcome = RPCReply.systemError
@@ -36,6 +38,7 @@ extension ServerCore {
       variables.pointee.dead = true
     }
     variables.pointee.isServing = false
+    if variables.pointee.delegations.compoundClient != connections.slots[slot].client { noteClient(slot: slot) }
     kernel.endRPC(connection: &connections.slots[slot].buffers)
     if let failure = kernel.failure {
       variables.pointee.dead = true
@@ -93,7 +96,8 @@ extension ServerCore {
     let length = readable ? compound.writer.position : 0
     kernel.buildReply(connection: &connections.slots[slot].buffers, replyBytes: Self.replyHeaderBytes &+ length)
     completeRequest(
-      entry, saves: compound.savesReply, reply: UnsafeRawBufferPointer(rebasing: reply[0..<length]), slot: slot)
+      entry, saves: compound.savesReply && !variables.pointee.delegations.isHeld,
+      reply: UnsafeRawBufferPointer(rebasing: reply[0..<length]), slot: slot)
     return readable ? .success(length: length) : .garbageArguments
   }
 

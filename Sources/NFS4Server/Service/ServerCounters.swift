@@ -27,6 +27,20 @@ public struct ServerCounters: Sendable {
   public var idleOwnersFreed: UInt64 = 0
   /// Clients freed because their lease was long past.
   public var expiredClientsFreed: UInt64 = 0
+  /// Callbacks sent to clients, and those of them that failed below the level of NFS.
+  public var callbacks: UInt64 = 0
+  /// Callbacks that found no client, or got no reply in time.
+  public var callbacksFailed: UInt64 = 0
+  /// Delegations given to clients.
+  public var delegationsGranted: UInt64 = 0
+  /// Delegations that clients gave back.
+  public var delegationsReturned: UInt64 = 0
+  /// Delegations that were taken away because they were not given back in time.
+  public var delegationsRevoked: UInt64 = 0
+  /// Delegations that were wanted back; each counts once.
+  public var recalls: UInt64 = 0
+  /// Requests that were put off for a moment because they waited for a callback, and then served anew.
+  public var held: UInt64 = 0
 
   /// Restarts of the service.
   public var restarts: UInt64 = 0

@@ -7,8 +7,6 @@ public enum ServerError: Error, Equatable, CustomStringConvertible, Sendable {
   case unknownEra(String, known: [String])
   /// The era exists but this version does not serve it.
   case eraNotServed(String, served: [String])
-  /// Delegations are asked for but not served.
-  case delegationsNotServed
   /// A number is out of range.
   case outOfRange(name: String, value: Int, allowed: ClosedRange<Int>)
   /// The kernel had failed before the server started.
@@ -20,7 +18,6 @@ public enum ServerError: Error, Equatable, CustomStringConvertible, Sendable {
     case .unknownEra(let name, let known): "unknown era '\(name)': expected \(known.joined(separator: ", "))"
     case .eraNotServed(let name, let served):
       "era '\(name)' is not served by this version: expected \(served.joined(separator: ", "))"
-    case .delegationsNotServed: "delegations are not served by this version: expected delegations: false"
     case .outOfRange(let name, let value, let allowed):
       "\(name) is \(value): expected \(allowed.lowerBound) to \(allowed.upperBound)"
     case .kernelFailed(let reason): "the server cannot start: the kernel had failed before (\(reason))"

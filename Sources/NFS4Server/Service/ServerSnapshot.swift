@@ -9,9 +9,13 @@ public struct ServerSnapshot: Equatable, Sendable {
   public var openOwners = 0
   /// Opens.
   public var opens = 0
+  /// Delegations.
+  public var delegations = 0
+  /// Callbacks under way.
+  public var callbacks = 0
   /// Files with state, or with a lock file left behind by a failed OPEN.
   public var lockFiles = 0
-  /// Clients, open-owners and opens together: what the state limit counts.
+  /// Clients, open-owners, opens and delegations together: what the state limit counts.
   public var stateStructures = 0
   /// Entries of the duplicate request cache.
   public var cacheEntries = 0
@@ -30,6 +34,7 @@ extension ServerCore {
     let variables = variables.pointee
     return ServerSnapshot(
       clients: variables.clientCount, openOwners: variables.ownerCount, opens: variables.openCount,
+      delegations: variables.delegations.count, callbacks: variables.delegations.callbackCount,
       lockFiles: variables.lockFileCount, stateStructures: variables.stateCount,
       cacheEntries: variables.cacheEntries, savedReplies: variables.savedReplies,
       connections: connections.openCount, files: files.fileCount, spaceUsed: files.pool.used)

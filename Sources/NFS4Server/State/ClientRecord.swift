@@ -21,8 +21,17 @@ struct ClientRecord {
 
   /// Stable storage says that the client had state when the service went down: it may reclaim in the grace period.
   static let mayReclaim: UInt32 = 0x100
-  /// The client has delegations and cannot be called back (LCL_CBDOWN): RENEW says so until new callbacks are confirmed.
-  static let callbackPathDown: UInt32 = 0x200
+  /// A callback was answered, so delegations may be given; one was not, so none are.
+  static let callbackUp: UInt32 = 0x0100_0000
+  static let callbackDown: UInt32 = 0x0200_0000
+  /// RENEW has told the client that it cannot be called back.
+  static let callbackDownTold: UInt32 = 0x0400_0000
+  /// CB_NULL is on its way.
+  static let callbackProbed: UInt32 = 0x0800_0000
+  /// All that is known about the way to the client.
+  static let callbackStates = callbackUp | callbackDown | callbackDownTold | callbackProbed
+  /// The callback address that waits to be confirmed is one of TCP over IPv4.
+  static let pendingStreamAddress: UInt32 = 0x1000_0000
 
   let link: KernelLink
   let bytes: UnsafeMutableRawPointer
@@ -131,8 +140,16 @@ struct ClientRecord {
     nonmutating set { bytes[long: 152] = newValue }
   }
 
-  /// Bytes of the fields above.
-  static let fieldBytes = 160
+  /// The confirmed callback address: the first words of a struct sockaddr_in, 0 for none.
+  var callbackAddress: UInt64 {
+    get { bytes[long: 180] }
+    nonmutating set { bytes[long: 180] = newValue }
+  }
+  /// Head of the list of delegations (lc_deleg).
+  @inline(__always) var delegationHead: UnsafeMutableRawPointer { bytes + 188 }
+
+  /// Bytes of the fields above, which is what the structure has on i386.
+  static let fieldBytes = 196
 
   @inline(__always)
   func has(_ flag: UInt32) -> Bool { flags & flag != 0 }

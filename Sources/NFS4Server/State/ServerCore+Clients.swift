@@ -36,7 +36,10 @@ extension ServerCore {
     var link = Self.head(clientHeads, index)[word: 0]
     while link != 0 {
       let client = client(link)
-      if client.index == index { return client }
+      if client.index == index {
+        variables.pointee.delegations.compoundClient = index
+        return client
+      }
       if client.pendingIndex == index && client.has(ClientRecord.pending) { throw .staleClientID }
       link = next(link, offset: ClientRecord.hashOffset)
     }
@@ -123,6 +126,7 @@ extension ServerCore {
   /// Frees every owner and open of a client (nfsrv_cleanclient).
   func releaseState(of client: ClientRecord) {
     while client.ownerHead[word: 0] != 0 { freeOwner(state(client.ownerHead[word: 0])) }
+    freeDelegations(of: client)
   }
 
   /// Frees a client and what it holds (nfsrv_zapclient).

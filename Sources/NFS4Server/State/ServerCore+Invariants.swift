@@ -18,13 +18,15 @@ extension ServerCore {
     }
     try checkLockFiles(&found)
     try checkReplies(found)
+    try checkDelegations()
     let held = variables.pointee
     try expect("clients", found.clients, held.clientCount)
     try expect("open-owners", found.owners, held.ownerCount)
     try expect("opens", found.opens, held.openCount)
     try expect("opens by stateid", found.opensByStateid, held.openCount)
     try expect("opens by lock file", found.opensByFile, held.openCount)
-    try expect("state structures", found.clients + found.owners + found.opens, held.stateCount)
+    try expect(
+      "state structures", found.clients + found.owners + found.opens + held.delegations.count, held.stateCount)
     try expect(
       "opens by file", (MemoryFileSystem.root..<files.count).reduce(0) { $0 + Int(files.inodes[$1].openCount) },
       found.opens)
@@ -41,7 +43,7 @@ extension ServerCore {
     var references = 0
   }
 
-  private func expect(_ what: String, _ found: Int, _ counted: Int) throws(InvariantViolation) {
+  func expect(_ what: String, _ found: Int, _ counted: Int) throws(InvariantViolation) {
     guard found == counted else { throw InvariantViolation("\(found) \(what) found, \(counted) counted") }
   }
 
@@ -58,7 +60,7 @@ extension ServerCore {
           throw InvariantViolation(
             "stateid \(state(link).stateIndex) hangs in chain \(chain) of client \(client.index)")
         }
-        found.opensByStateid += 1
+        if state(link).has(StateRecord.open) { found.opensByStateid += 1 }
         link = next(link, offset: StateRecord.hashOffset)
       }
     }

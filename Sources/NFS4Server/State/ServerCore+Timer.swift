@@ -13,13 +13,14 @@ extension ServerCore {
     let crowded = variables.pointee.stateCount &* 2 > configuration.stateLimit
     let limit = configuration.courtesySeconds.map { UInt32(truncatingIfNeeded: $0) } ?? Self.mouldyLease
     let nearlyFull = variables.pointee.stateCount &* 10 > configuration.stateLimit &* 9
+    delegationTick()
     let lease = UInt32(truncatingIfNeeded: configuration.leaseSeconds)
     let stale = Self.staleLeases &* lease
     eachClient { client in
       dropPending(of: client, now)
       if !client.has(ClientRecord.expired) && client.expiry < now {
         let past = now &- client.expiry
-        let isEmpty = client.ownerHead[word: 0] == 0
+        let isEmpty = client.ownerHead[word: 0] == 0 && client.delegationHead[word: 0] == 0
         let tooMany = variables.pointee.clientCount > Self.clientHighWater
         let isOver = past > limit || !client.has(ClientRecord.confirmed)
         if isOver || (past > stale && (isEmpty || tooMany)) || nearlyFull {

@@ -51,6 +51,7 @@ final class ServerCore {
     var inUseAddress: UInt64 = 0
     /// The kept reply that an owner's sequence number found for the compound under way, 0 for none.
     var replay: KernelLink = 0
+    var delegations = DelegationVariables()
   }
 
   let kernel: Kernel
