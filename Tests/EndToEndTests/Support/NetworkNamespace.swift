@@ -19,7 +19,8 @@ final class NetworkNamespace: Sendable {
   init(in scratch: ScratchDirectory) throws {
     guard geteuid() == 0 else { throw EndToEndFailure("a network namespace takes root: run the tests as root") }
     self.scratch = scratch
-    name = "nfschurn-\(getpid())-\(scratch.nextSerial())"
+    // The scratch directory's name is nobody else's.
+    name = (scratch.root as NSString).lastPathComponent
     try ip("netns", "add", name)
     try ip("-n", name, "link", "set", "lo", "up")
     try ip("-n", name, "tuntap", "add", "dev", Self.device, "mode", "tap")
