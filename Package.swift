@@ -65,7 +65,7 @@ let package = Package(
       dependencies: ["Experiment", "RunStore", "KernelModel", "KernelMemory", "NFS4Server", "Connectathon", "NFS4"],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ReportTests", dependencies: ["Report", "Verdict", "RunStore"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["nfschurn"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["nfschurn"], exclude: ["Support/KernelClient"]),
   ],
   swiftLanguageModes: [.v6]
 )

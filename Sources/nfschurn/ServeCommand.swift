@@ -64,11 +64,12 @@ struct ServeCommand: ParsableCommand {
     workload.leaseSeconds = try KernelOptions.count(lease, option: "--lease", in: 1...86_400)
     let access = try access()
     let every = try statsEvery.map { try KernelOptions.count($0, option: "--stats-every", in: 1...86_400) }
+    let callbacks = delegations ? TCPCallbackTransport() : nil
     let server: StandaloneServer
     do {
       server = try StandaloneServer(
         host: host, port: port, workload: workload, seed: try common.seedValue(), access: access,
-        configuration: configuration(workload))
+        configuration: configuration(workload, access, callbacks))
     } catch let failure as CommandFailure {
       throw failure
     } catch {
@@ -98,6 +99,7 @@ struct ServeCommand: ParsableCommand {
     }
     lines.clear()
     server.stop()
+    callbacks?.stop()
     if vmstat, json?.isStandardOutput != true { Console.output(KernelStatistics.text(server.embedded)) }
     try json?.write(ServeDocument(server.summary()))
     if let failure = server.failure {
@@ -106,13 +108,19 @@ struct ServeCommand: ParsableCommand {
     }
   }
 
-  private func configuration(_ workload: Workload) -> ServerConfiguration {
+  private func configuration(
+    _ workload: Workload, _ access: RPCAccess, _ callbacks: TCPCallbackTransport?
+  ) -> ServerConfiguration {
     var configuration = ServerConfiguration()
     configuration.rootSquash = rootSquash
     configuration.readOnly = readOnly
-    configuration.delegations = delegations
-    if delegations { configuration.callbackTransport = TCPCallbackTransport() }
+    configuration.delegations = callbacks != nil
+    configuration.callbackTransport = callbacks
+    // SECINFO lists what is taken.
+    configuration.allowsAuthNone = access.flavors.contains(.none)
     configuration.graceSeconds = workload.leaseSeconds
+    // Clients come and go here: the week that the kernels of 2007 kept the state of a dead one is no use to anybody.
+    configuration.courtesySeconds = 0
     return configuration
   }
 

@@ -52,6 +52,35 @@ struct ServeOptionTests {
     #expect(try server.child.wait() == .exited(0))
   }
 
+  @Test("The state of a client that was killed is gone after its lease, though nobody calls any more")
+  func killedClient() throws {
+    let server = try ServeProcess(["--lease", "1", "--stats-every", "1"], in: scratch)
+    let script = try scratch.write(
+      "killed.py",
+      """
+      import os
+      from nfs_rs import Client
+      c = Client.connect("nfs://127.0.0.1:\(server.port)/?version=4.0&noresvport=true", connect_timeout=60, operation_timeout=60)
+      f = c.open("/held", "wb")
+      f.write(b"x")
+      os.kill(os.getpid(), 9)
+      """)
+    let done = try Execution.of(try Installation.peerPython(), [script], in: scratch)
+    #expect(done.termination == .signalled(SIGKILL), "\(done.errors)")
+    let held = { (line: Substring) in line.contains("clients 1 ") && line.contains("opens 1 ") }
+    try server.child.waitUntil("a line with the open") {
+      server.child.output.split(separator: "\n").contains(where: held)
+    }
+    // One second of lease, and 15 that the server adds (NFSRV_LEASEDELTA).
+    try server.child.waitUntil("a line without it", seconds: 120) {
+      let lines = server.child.output.split(separator: "\n")
+      guard let last = lines.lastIndex(where: held) else { return false }
+      return lines[lines.index(after: last)...].contains { $0.contains("clients 0 ") && $0.contains("opens 0 ") }
+    }
+    server.child.send(SIGTERM)
+    #expect(try server.child.wait() == .exited(0))
+  }
+
   @Test("SIGHUP drops connections and keeps files, and the server serves on")
   func restart() throws {
     let server = try ServeProcess(["--lease", "1", "--log-level", "notice"], in: scratch)
