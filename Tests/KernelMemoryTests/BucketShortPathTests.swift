@@ -113,17 +113,18 @@ import Testing
     let type = pair.short.mallocType(named: "temp")
     let order = pair.buckets.order
     let state = pair.buckets.state
-    #expect(BucketMalloc.take(state, 100, type.index, order) == .null, "no page yet")
+    var address = KernelAddress.null
+    #expect(!BucketMalloc.take(state, 100, type.index, order, &address), "no page yet")
     let items = (0..<3).map { _ in pair.short.malloc(100, type, .wait) }
-    #expect(BucketMalloc.take(state, 100, type.index, order) == .null, "a new maximum")
+    #expect(!BucketMalloc.take(state, 100, type.index, order, &address), "a new maximum")
     #expect(BucketMalloc.give(state, items[0], type.index, order))
     #expect(!BucketMalloc.give(state, items[0], type.index, order), "a second free")
     #expect(!BucketMalloc.give(state, KernelAddress(rawValue: items[1].rawValue + 16), type.index, order), "unaligned")
     #expect(!BucketMalloc.give(state, .null, type.index, order), "null")
-    #expect(BucketMalloc.take(state, 0, type.index, order) == .null, "no bytes count as one")
-    #expect(BucketMalloc.take(state, 8193, type.index, order) == .null, "whole pages")
-    #expect(BucketMalloc.take(state, 100, type.index + 1, order) == .null, "no such type")
-    #expect(BucketMalloc.take(state, 100, type.index, order) != .null)
+    #expect(!BucketMalloc.take(state, 0, type.index, order, &address), "no bytes count as one")
+    #expect(!BucketMalloc.take(state, 8193, type.index, order, &address), "whole pages")
+    #expect(!BucketMalloc.take(state, 100, type.index + 1, order, &address), "no such type")
+    #expect(BucketMalloc.take(state, 100, type.index, order, &address) && address != .null)
     try pair.short.checkInvariants()
   }
 }

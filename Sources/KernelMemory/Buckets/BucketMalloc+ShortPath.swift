@@ -10,25 +10,26 @@ import CPrefetch
 extension BucketMalloc {
   /// The head of the list for a type that stays below its limit and its maximum.
   ///
-  /// - Returns: the address, or null for the long path.
+  /// - Returns: false for the long path; else `address` is that of the item.
   @inline(__always)
   static func take(
-    _ state: UnsafeMutablePointer<State>, _ size: Int, _ type: Int, _ order: FreeListOrder
-  ) -> KernelAddress {
-    guard UInt(bitPattern: type) < UInt(bitPattern: state.pointee.fastTypes) else { return .null }
+    _ state: UnsafeMutablePointer<State>, _ size: Int, _ type: Int, _ order: FreeListOrder,
+    _ address: inout KernelAddress
+  ) -> Bool {
+    guard UInt(bitPattern: type) < UInt(bitPattern: state.pointee.fastTypes) else { return false }
     let below = UInt(bitPattern: size &- 1)
-    guard below < UInt(bitPattern: largestListed) else { return .null }
+    guard below < UInt(bitPattern: largestListed) else { return false }
     let unit = State.unit(state, below: below)
     let bucket = State.bucket(state, unit)
     let places = bucket.pointee.places
     let item = Int(UInt32(bitPattern: places[0]))
-    if order == .lifo, item == 0 { return .null }
+    if order == .lifo, item == 0 { return false }
     let next = places[item]
     // In FIFO order the last item of a list is for the long path, which takes the tail back.
-    if order == .fifo, next == 0 { return .null }
+    if order == .fifo, next == 0 { return false }
     let record = state.pointee.types[type]
     let sum = record.pointee.bytes &+ bucket.pointee.size
-    guard sum <= record.pointee.quietBytes else { return .null }
+    guard sum <= record.pointee.quietBytes else { return false }
     places[0] = next
     places[item] = Int32(truncatingIfNeeded: 0 &- size)
     let offset = UInt64(truncatingIfNeeded: item) &<< bucket.pointee.shift
@@ -38,7 +39,8 @@ extension BucketMalloc {
     record.pointee.inUse &+= 1
     TypeColumn.requests(record, unit).pointee &+= 1
     state.pointee.bytesAskedFor &+= size
-    return KernelAddress(rawValue: state.pointee.origin &+ offset)
+    address = KernelAddress(rawValue: state.pointee.origin &+ offset)
+    return true
   }
 
   /// A live item of a listed class goes on its list.

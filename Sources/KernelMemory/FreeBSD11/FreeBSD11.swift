@@ -37,27 +37,15 @@ public final class FreeBSD11: VMemUMAKernel, AllocatorModel {
   @inline(__always)
   public func free(_ address: KernelAddress, _ type: MallocType) { release(address, type) }
 
-  /// uma_zalloc(9).
-  @inline(__always)
-  public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress { allocateItem(zone, wait) }
-
-  /// uma_zfree(9); the null address is nothing to free.
-  @inline(__always)
-  public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
-
   /// The short path of malloc.
   @inline(__always)
   public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
-    allocateFromCache(size, type, &address)
+    state.mallocFromCache(size, type, &address)
   }
 
   /// The short path of free.
   @inline(__always)
-  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool { releaseToCache(address, type) }
-
-  /// The line of memory that ``free(_:_:)`` of this address will read first.
-  @inline(__always)
-  public func prefetchFree(_ address: KernelAddress) { prefetchRelease(address) }
+  public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool { state.freeToCache(address, type) }
 
   /// Size of the arena, bytes.
   public var mapCapacityBytes: Int { uma.arena.size * kernelPageSize }

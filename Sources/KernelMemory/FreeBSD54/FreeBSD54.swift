@@ -29,18 +29,10 @@ public final class FreeBSD54: UMAKernel, AllocatorModel {
     release(address, type)
   }
 
-  /// uma_zalloc(9).
-  @inline(__always)
-  public func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress { allocateItem(zone, wait) }
-
-  /// uma_zfree(9); the null address is nothing to free.
-  @inline(__always)
-  public func zoneFree(_ zone: ZoneID, _ address: KernelAddress) { releaseItem(zone, address) }
-
   /// The short path of malloc.
   @inline(__always)
   public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
-    guard allocateFromCache(size, type, &address) else { return false }
+    guard state.mallocFromCache(size, type, &address) else { return false }
     noteHighUse(type, allocated: size)
     return true
   }
@@ -48,12 +40,8 @@ public final class FreeBSD54: UMAKernel, AllocatorModel {
   /// The short path of free.
   @inline(__always)
   public func freeToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
-    guard releaseToCache(address, type) else { return false }
+    guard state.freeToCache(address, type) else { return false }
     noteFree(address, type)
     return true
   }
-
-  /// The line of memory that ``free(_:_:)`` of this address will read first.
-  @inline(__always)
-  public func prefetchFree(_ address: KernelAddress) { prefetchRelease(address) }
 }

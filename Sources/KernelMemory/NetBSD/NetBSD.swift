@@ -133,17 +133,14 @@ public final class NetBSD: AllocatorModel {
   /// malloc(9) of `size` bytes, at least 1 (sys/kern/kern_malloc.c); null where there is nothing to give.
   @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    let address = BucketMalloc.take(bucketState, size, type.index, .fifo)
-    return address != .null ? address : mallocLong(size, type, wait)
+    var address = KernelAddress.null
+    return mallocFromCache(size, type, &address) ? address : mallocLong(size, type, wait)
   }
 
   /// The head of a free list, where malloc has nothing else to do.
   @inline(__always)
   public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
-    let item = BucketMalloc.take(bucketState, size, type.index, .fifo)
-    guard item != .null else { return false }
-    address = item
-    return true
+    BucketMalloc.take(bucketState, size, type.index, .fifo, &address)
   }
 
   @inline(never)

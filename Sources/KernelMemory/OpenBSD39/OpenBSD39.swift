@@ -117,17 +117,14 @@ public final class OpenBSD39: AllocatorModel {
   /// More than 65535 pages end the kernel before anything else is looked at, whether the caller may wait or not.
   @inline(__always)
   public func malloc(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
-    let address = BucketMalloc.take(bucketState, size, type.index, .fifo)
-    return address != .null ? address : mallocLong(size, type, wait)
+    var address = KernelAddress.null
+    return mallocFromCache(size, type, &address) ? address : mallocLong(size, type, wait)
   }
 
   /// The head of a free list, where malloc has nothing else to do.
   @inline(__always)
   public func mallocFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
-    let item = BucketMalloc.take(bucketState, size, type.index, .fifo)
-    guard item != .null else { return false }
-    address = item
-    return true
+    BucketMalloc.take(bucketState, size, type.index, .fifo, &address)
   }
 
   @inline(never)

@@ -24,7 +24,7 @@ extension UMA {
     while size <= UMA.largestMallocZone {
       guard let index = createZone("\(size)", size: size, flags: .malloc) else { return }
       kegs[index].isMalloc = true
-      while unit <= size / 16 {
+      while unit < size / 16 {
         state.pointee.sizeClasses[unit] = UInt8(truncatingIfNeeded: index - state.pointee.firstMallocZone)
         unit += 1
       }
@@ -43,7 +43,7 @@ extension UMA {
   /// malloc(9); the caller has looked at `isDead`.
   func malloc(_ size: Int, _ type: Int, _ wait: WaitPolicy) -> UMAOffset {
     guard UInt(bitPattern: size) <= UInt(UMA.largestMallocZone) else { return mallocLarge(size, type, wait) }
-    let sizeClass = Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
+    let sizeClass = Int(state.pointee.sizeClasses[(max(size, 1) &- 1) >> 4])
     let item = zalloc(state.pointee.firstMallocZone &+ sizeClass, wait)
     guard item != 0 else {
       if !state.pointee.isDead {
@@ -52,27 +52,8 @@ extension UMA {
       }
       return 0
     }
-    UMA.countMalloc(state, size, sizeClass, type, item)
+    UMAState.countMalloc(state, size &- 1, sizeClass, type, item)
     return item
-  }
-
-  /// What malloc notes of an item that it hands out.
-  @inline(__always)
-  static func countMalloc(
-    _ state: UnsafeMutablePointer<UMAState>, _ size: Int, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
-  ) {
-    state.pointee.counts[type &* countsPerType &+ sizeClass].allocations &+= 1
-    state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: size)
-    state.pointee.bytesAskedFor &+= size
-  }
-
-  /// What free notes of an item that it takes.
-  @inline(__always)
-  static func countFree(
-    _ state: UnsafeMutablePointer<UMAState>, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
-  ) {
-    state.pointee.bytesGivenBack &+= Int(state.pointee.requested.place(sizeClass, item).pointee)
-    state.pointee.counts[type &* countsPerType &+ sizeClass].frees &+= 1
   }
 
   @inline(never)
@@ -95,7 +76,7 @@ extension UMA {
   func free(_ item: UMAOffset, _ type: Int) {
     let sizeClass = state.pointee.requested.sizeClass(at: item)
     guard sizeClass >= 0 else { return freeOther(item, type) }
-    UMA.countFree(state, sizeClass, type, item)
+    UMAState.countFree(state, sizeClass, type, item)
     zfree(state.pointee.firstMallocZone &+ sizeClass, item)
   }
 
@@ -136,7 +117,7 @@ extension UMA {
       state.pointee.hashLargePages += sign * ((bytes + kernelPageSize - 1) / kernelPageSize)
     } else {
       state.pointee.hashRequestedBytes += sign * bytes
-      state.pointee.hashZoneBytes += sign * 16 << Int(state.pointee.sizeClasses[(bytes + 15) / 16])
+      state.pointee.hashZoneBytes += sign * 16 << Int(state.pointee.sizeClasses[(bytes - 1) / 16])
     }
   }
 
@@ -163,9 +144,30 @@ extension UMA {
     guard UInt(bitPattern: size) <= UInt(UMA.largestMallocZone) else {
       return (size &+ kernelPageSize &- 1) & ~(kernelPageSize &- 1)
     }
-    return 16 &<< Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
+    return 16 &<< Int(state.pointee.sizeClasses[(max(size, 1) &- 1) >> 4])
   }
 
   /// A number as the kernel's %p prints it.
   static func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+}
+
+extension UMAState {
+  @inline(__always)
+  static func give(_ cache: UnsafeMutablePointer<UMACache>, _ item: UMAOffset) -> Bool { UMA.give(cache, item) }
+
+  @inline(__always)
+  static func countMalloc(
+    _ state: UnsafeMutablePointer<UMAState>, _ last: Int, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
+  ) {
+    let size = last &+ 1
+    state.pointee.counts[type &* UMA.countsPerType &+ sizeClass].allocations &+= 1
+    state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: size)
+    state.pointee.bytesAskedFor &+= size
+  }
+
+  @inline(__always)
+  static func countFree(_ state: UnsafeMutablePointer<UMAState>, _ sizeClass: Int, _ type: Int, _ item: UMAOffset) {
+    state.pointee.bytesGivenBack &+= Int(state.pointee.requested.place(sizeClass, item).pointee)
+    state.pointee.counts[type &* UMA.countsPerType &+ sizeClass].frees &+= 1
+  }
 }

@@ -100,7 +100,7 @@ final class UMA {
         base: base, endOffset: UInt64((firstDirectPage + directPages) * kernelPageSize), caches: caches,
         mallocCaches: caches, zoneCounts: .zeroed(UMAConstants.zoneCapacity),
         counts: .zeroed(typeCapacity * UMA.countsPerType),
-        sizeClasses: .zeroed(kernelPageSize / 16 + 1),
+        sizeClasses: .zeroed(kernelPageSize / 16),
         requested: RequestedSizes(pages: pages, classes: UMA.mallocZones),
         types: .allocate(capacity: typeCapacity)))
     state.pointee.bootPagesLeft = structures.bootPages

@@ -1,36 +1,14 @@
 // This source file is part of the nfschurn project.
 // SPDX-License-Identifier: BSD-2-Clause
 
-import CPrefetch
-
-/// The hot path: the bodies of the four calls that each sibling has.
-///
-/// The short path serves what the processor's bucket can serve, and reads ``UMAState`` alone; everything else is the long path,
-/// which does the call from its beginning.
+/// The bodies of the calls that each sibling has: what the short path (``UMAShortPathState``) cannot serve is done from its
+/// beginning.
 extension UMAKernel {
   /// malloc(9) of `size` bytes: one of the nine zones up to 4096 bytes, whole pages above.
   @inline(__always)
   final func allocate(_ size: Int, _ type: MallocType, _ wait: WaitPolicy) -> KernelAddress {
     var address = KernelAddress.null
-    return allocateFromCache(size, type, &address) ? address : allocateLong(size, type, wait)
-  }
-
-  /// The short path of malloc: false where the bucket has nothing.
-  @inline(__always)
-  final func allocateFromCache(_ size: Int, _ type: MallocType, _ address: inout KernelAddress) -> Bool {
-    let state = self.state
-    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else { return false }
-    guard UInt(bitPattern: size) <= state.pointee.largestMallocZone else { return false }
-    let sizeClass = Int(state.pointee.sizeClasses[(size &+ 15) >> 4])
-    let cache = state.pointee.mallocCaches + sizeClass
-    let bucket = cache.pointee.allocOrNone
-    let left = bucket.pointee.count &- 1
-    guard left >= 0 else { return false }
-    bucket.pointee.count = left
-    let item = bucket.items[left]
-    UMA.countMalloc(state, size, sizeClass, type.index, item)
-    address = KernelAddress(rawValue: state.pointee.base &+ UInt64(item))
-    return true
+    return state.mallocFromCache(size, type, &address) ? address : allocateLong(size, type, wait)
   }
 
   @inline(never)
@@ -46,22 +24,7 @@ extension UMAKernel {
   /// free(9); the null address is nothing to free.
   @inline(__always)
   final func release(_ address: KernelAddress, _ type: MallocType) {
-    if !releaseToCache(address, type) { releaseLong(address, type) }
-  }
-
-  /// The short path of free: false where the bucket has no room.
-  @inline(__always)
-  final func releaseToCache(_ address: KernelAddress, _ type: MallocType) -> Bool {
-    let state = self.state
-    guard UInt(bitPattern: type.index) < UInt(bitPattern: state.pointee.fastTypes) else { return false }
-    let offset = address.rawValue &- state.pointee.base
-    guard offset < state.pointee.endOffset else { return false }
-    let item = UMAOffset(truncatingIfNeeded: offset)
-    let sizeClass = state.pointee.requested.sizeClass(at: item)
-    guard sizeClass >= 0 else { return false }
-    guard UMA.give(state.pointee.mallocCaches + sizeClass, item) else { return false }
-    UMA.countFree(state, sizeClass, type.index, item)
-    return true
+    if !state.freeToCache(address, type) { releaseLong(address, type) }
   }
 
   @inline(never)
@@ -76,15 +39,9 @@ extension UMAKernel {
     uma.free(item, type.index)
   }
 
-  /// Fetches what ``release(_:_:)`` of this address will read.
+  /// The line of memory that a free of this address will read first.
   @inline(__always)
-  final func prefetchRelease(_ address: KernelAddress) {
-    let offset = address.rawValue &- state.pointee.base
-    guard offset < state.pointee.endOffset else { return }
-    let item = UMAOffset(truncatingIfNeeded: offset)
-    let sizeClass = state.pointee.requested.sizeClass(at: item)
-    if sizeClass >= 0 { nfschurn_prefetch(state.pointee.requested.place(sizeClass, item)) }
-  }
+  public final func prefetchFree(_ address: KernelAddress) { state.prefetchFree(address) }
 
   /// ks_maxused of the kernels that count it: behind a malloc.
   @inline(__always)
@@ -103,12 +60,9 @@ extension UMAKernel {
 
   /// uma_zalloc(9).
   @inline(__always)
-  final func allocateItem(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
-    guard UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.fastZones) else {
-      return allocateItemLong(zone, wait)
-    }
-    let item = UMA.take(state.pointee.caches + zone.index, zone.index, state.pointee.zoneCounts)
-    return item != 0 ? KernelAddress(rawValue: state.pointee.base &+ UInt64(item)) : allocateItemLong(zone, wait)
+  public final func zoneAlloc(_ zone: ZoneID, _ wait: WaitPolicy) -> KernelAddress {
+    var address = KernelAddress.null
+    return state.itemFromCache(zone, &address) ? address : allocateItemLong(zone, wait)
   }
 
   @inline(never)
@@ -123,7 +77,7 @@ extension UMAKernel {
 
   /// uma_zfree(9); the null address is nothing to free.
   @inline(__always)
-  final func releaseItem(_ zone: ZoneID, _ address: KernelAddress) {
+  public final func zoneFree(_ zone: ZoneID, _ address: KernelAddress) {
     guard !state.pointee.isDead, UInt(bitPattern: zone.index) < UInt(bitPattern: state.pointee.zoneCount) else {
       return
     }

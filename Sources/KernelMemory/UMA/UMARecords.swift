@@ -165,7 +165,7 @@ struct UMAMallocType {
 }
 
 /// What changes while UMA runs and belongs to no zone.
-struct UMAState {
+struct UMAState: UMAShortPathState {
   /// Malloc types and zones below these are served by the short path; 0 in checked mode and once the kernel has ended.
   var fastTypes = 0
   var fastZones = 0
@@ -183,7 +183,7 @@ struct UMAState {
   var counts: UnsafeMutablePointer<CallCounts>
   /// The largest size of the malloc zones, bytes (KMEM_ZMAX).
   let largestMallocZone = UInt(UMA.largestMallocZone)
-  /// Size class by (size + 15) / 16.
+  /// Size class by (size - 1) / 16.
   let sizeClasses: UnsafeMutablePointer<UInt8>
   /// Bytes asked for by the items of the malloc zones: written at malloc, read at free.
   let requested: RequestedSizes

@@ -33,27 +33,8 @@ extension VMemUMA {
       if !state.pointee.isDead { types[type].sizes |= 1 &<< UInt64(truncatingIfNeeded: sizeClass) }
       return 0
     }
-    Self.countMalloc(state, last, sizeClass, type, item)
+    State.countMalloc(state, last, sizeClass, type, item)
     return item
-  }
-
-  /// What malloc notes of an item that it hands out; `last` is the size asked for less one, so that 65536 fits.
-  @inline(__always)
-  static func countMalloc(
-    _ state: UnsafeMutablePointer<State>, _ last: Int, _ sizeClass: Int, _ type: Int, _ item: Offset
-  ) {
-    state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: last)
-    let row = state.pointee.counts + sizeClass
-    row.pointee.allocations &+= UInt64(truncatingIfNeeded: last &+ 1)
-    row[(type &+ 1) &* countsPerRow].allocations &+= 1
-  }
-
-  /// What free notes of an item that it takes.
-  @inline(__always)
-  static func countFree(_ state: UnsafeMutablePointer<State>, _ sizeClass: Int, _ type: Int, _ item: Offset) {
-    let row = state.pointee.counts + sizeClass
-    row.pointee.frees &+= UInt64(state.pointee.requested.place(sizeClass, item).pointee) &+ 1
-    row[(type &+ 1) &* countsPerRow].frees &+= 1
   }
 
   @inline(never)
@@ -74,7 +55,7 @@ extension VMemUMA {
   func free(_ item: Offset, _ type: Int) {
     let sizeClass = state.pointee.requested.sizeClass(at: item)
     guard sizeClass >= 0 else { return freeOther(item, type) }
-    Self.countFree(state, sizeClass, type, item)
+    State.countFree(state, sizeClass, type, item)
     zfree(state.pointee.firstMallocZone &+ sizeClass, item)
   }
 
@@ -120,5 +101,28 @@ extension VMemUMA {
       zones[zone].hashItems += sign
       zones[zone].hashBytes += sign * bytes
     }
+  }
+}
+
+extension VMemUMA.State {
+  @inline(__always)
+  static func give(_ cache: UnsafeMutablePointer<UMACache>, _ item: UMAOffset) -> Bool { VMemUMA.give(cache, item) }
+
+  @inline(__always)
+  static func countMalloc(
+    _ state: UnsafeMutablePointer<Self>, _ last: Int, _ sizeClass: Int, _ type: Int, _ item: UMAOffset
+  ) {
+    // Less one, so that 65536 fits.
+    state.pointee.requested.place(sizeClass, item).pointee = UInt16(truncatingIfNeeded: last)
+    let row = state.pointee.counts + sizeClass
+    row.pointee.allocations &+= UInt64(truncatingIfNeeded: last &+ 1)
+    row[(type &+ 1) &* VMemUMA.countsPerRow].allocations &+= 1
+  }
+
+  @inline(__always)
+  static func countFree(_ state: UnsafeMutablePointer<Self>, _ sizeClass: Int, _ type: Int, _ item: UMAOffset) {
+    let row = state.pointee.counts + sizeClass
+    row.pointee.frees &+= UInt64(state.pointee.requested.place(sizeClass, item).pointee) &+ 1
+    row[(type &+ 1) &* VMemUMA.countsPerRow].frees &+= 1
   }
 }

@@ -120,7 +120,7 @@ extension VMemUMA {
   }
 
   /// What changes and belongs to no zone; first what the short path of a call reads.
-  struct State {
+  struct State: UMAShortPathState {
     /// Malloc types and zones below these are served by the short path; 0 in checked mode and once the kernel has ended.
     var fastTypes = 0
     var fastZones = 0
