@@ -45,7 +45,7 @@ public struct CompareDocument: Encodable {
   private let seed: UInt64
   private let workload: RunRecord.Workload
   private let view: String
-  private let trace: CompareTrace
+  private let trace: RecordedTrace
   private let rows: [Row]
   private let leftOut: [Refusal]
 
@@ -57,7 +57,7 @@ public struct CompareDocument: Encodable {
 
   /// A document of these models, which all played this trace.
   public init(
-    _ records: [RunRecord], seed: UInt64, workload: RunRecord.Workload, view: String, trace: CompareTrace,
+    _ records: [RunRecord], seed: UInt64, workload: RunRecord.Workload, view: String, trace: RecordedTrace,
     leftOut: [Refusal]
   ) {
     self.seed = seed

@@ -3,52 +3,13 @@
 
 import RunStore
 
-/// The allocation trace of a comparison: where it comes from and what it holds.
-public struct CompareTrace: Encodable, Equatable, Sendable {
-  /// Model of the recorded kernel.
-  public let model: String
-  /// The soft limit on vnodes of the recorded kernel.
-  public let desiredVnodes: Int
-  /// Events.
-  public let events: UInt64
-  /// Calls of an allocator among them.
-  public let calls: UInt64
-  /// Passes.
-  public let passes: UInt64
-  /// Virtual seconds at its end.
-  public let virtualSeconds: Double
-  /// Digest, sixteen hexadecimal digits.
-  public let digest: String
-
-  enum CodingKeys: String, CodingKey {
-    case events, calls, passes, digest
-    case model = "recorded_model"
-    case desiredVnodes = "desired_vnodes"
-    case virtualSeconds = "virtual_seconds"
-  }
-
-  /// Puts the totals of a trace together.
-  public init(
-    model: String, desiredVnodes: Int, events: UInt64, calls: UInt64, passes: UInt64, virtualSeconds: Double,
-    digest: String
-  ) {
-    self.model = model
-    self.desiredVnodes = desiredVnodes
-    self.events = events
-    self.calls = calls
-    self.passes = passes
-    self.virtualSeconds = virtualSeconds
-    self.digest = digest
-  }
-}
-
 /// The table that `nfschurn compare` prints: one row a model, in the order asked for.
 public struct CompareText {
   private let records: [RunRecord]
-  private let trace: CompareTrace
+  private let trace: RecordedTrace
 
   /// A table of these models, which all played this trace.
-  public init(_ records: [RunRecord], trace: CompareTrace) {
+  public init(_ records: [RunRecord], trace: RecordedTrace) {
     self.records = records
     self.trace = trace
   }

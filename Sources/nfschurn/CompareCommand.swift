@@ -78,7 +78,7 @@ struct CompareCommand: ParsableCommand {
       CompareDocument(
         outcome.rows.map(\.record), seed: plan.seed,
         workload: .init(name: plan.workload.name, passes: outcome.rows.first?.record.workload.passes),
-        view: (view ?? .ledger).rawValue, trace: CompareTrace(outcome.trace),
+        view: (view ?? .ledger).rawValue, trace: outcome.trace,
         leftOut: outcome.leftOut.map { CompareDocument.Refusal(model: $0.model, reason: $0.reason) }))
     if outcome.wasInterrupted { throw CommandFailure.silent(.interrupted) }
   }
@@ -103,7 +103,7 @@ struct CompareCommand: ParsableCommand {
   }
 
   private func print(_ outcome: ComparisonOutcome, view: StatisticsView?) {
-    let text = CompareText(outcome.rows.map(\.record), trace: CompareTrace(outcome.trace))
+    let text = CompareText(outcome.rows.map(\.record), trace: outcome.trace)
     var lines = text.lines()
     lines += outcome.leftOut.map { "left out: \($0.reason)" }
     switch view {
@@ -137,14 +137,5 @@ struct CompareCommand: ParsableCommand {
     plan.seed = try common.seedValue()
     try limit.apply(to: &plan)
     return plan
-  }
-}
-
-extension CompareTrace {
-  /// The trace as the reports show it.
-  init(_ trace: ComparisonOutcome.Trace) {
-    self.init(
-      model: trace.model, desiredVnodes: trace.desiredVnodes, events: trace.events, calls: trace.calls,
-      passes: trace.passes, virtualSeconds: trace.virtualSeconds, digest: trace.digest)
   }
 }

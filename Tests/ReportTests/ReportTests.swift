@@ -59,7 +59,7 @@ private func samples(_ count: UInt64) -> [Sample] {
     (first.totals.zoneAllocs, first.totals.zoneFrees) = (30, 4)
     var second = record(used: 5, ledger: 5)
     second.kernel.model = "freebsd-4"
-    let trace = CompareTrace(
+    let trace = RecordedTrace(
       model: "freebsd-9", desiredVnodes: 4321, events: 5000, calls: 2468, passes: 9, virtualSeconds: 135,
       digest: "00000000000000aa")
     let lines = CompareText([first, second], trace: trace).lines()
@@ -88,7 +88,7 @@ private func samples(_ count: UInt64) -> [Sample] {
   @Test func theLedgerOfAComparisonHasEveryAccountOfEveryModel() {
     var one = record(used: 12, ledger: 5)
     one.ledger.lost = 7
-    let trace = CompareTrace(
+    let trace = RecordedTrace(
       model: "freebsd-6", desiredVnodes: 1, events: 1, calls: 1, passes: 1, virtualSeconds: 1, digest: "")
     let lines = CompareText([one], trace: trace).ledgerLines()
     #expect(lines[1].split(separator: " ").map(String.init) == ["model"] + one.ledger.accounts.map(\.name) + ["sum"])

@@ -70,7 +70,7 @@ final class ComparisonPlayers {
   }
 
   func outcome(
-    _ plan: RunPlan, trace: ComparisonOutcome.Trace, wallSeconds: Double, interrupted: Bool,
+    _ plan: RunPlan, trace: RecordedTrace, wallSeconds: Double, interrupted: Bool,
     leftOut: [ComparisonRun.Refusal]
   ) -> ComparisonOutcome {
     for index in rows.indices { rows[index].series.finish(rows[index].sample) }

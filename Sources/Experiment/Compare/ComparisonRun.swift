@@ -109,9 +109,9 @@ public final class ComparisonRun {
     players.finishPass(counters, vnodeCreations: vnodes)
   }
 
-  private func trace() -> ComparisonOutcome.Trace {
+  private func trace() -> RecordedTrace {
     let (model, vnodes) = source.server.withKernel { ($0.configuration.model, $0.vfs.desiredVnodes) }
-    return ComparisonOutcome.Trace(
+    return RecordedTrace(
       model: model, desiredVnodes: vnodes, events: totals.events, calls: totals.calls, passes: totals.passes,
       virtualSeconds: Double(totals.virtualNanoseconds) / 1e9, digest: totals.digest)
   }

@@ -108,17 +108,12 @@ extension ServerCore {
     let record = state(link)
     record.bytes.initializeMemory(as: UInt8.self, repeating: 0, count: layout.state)
     record.sequence = 1
-    record.boot = boot
-    record.clientIndex = client.index
-    record.stateIndex = variables.pointee.nextStateIndex
-    variables.pointee.nextStateIndex &+= 1
+    enterStateid(record, of: client)
     record.flags = flag
     record.lockFile = lockFile.link
-    record.client = client.link
     record.file = file
     let delegation = DelegationRecord(record)
     delegation.change = files.inodes[Int(file)].change
-    insert(link, at: client.stateHead(record.stateIndex), offset: StateRecord.hashOffset)
     insert(link, at: client.delegationHead, offset: StateRecord.listOffset)
     insert(link, at: lockFile.delegationHead, offset: StateRecord.fileOffset)
     variables.pointee.delegations.count &+= 1

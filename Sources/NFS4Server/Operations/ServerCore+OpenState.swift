@@ -174,19 +174,14 @@ extension ServerCore {
     let open = state(link)
     open.bytes.initializeMemory(as: UInt8.self, repeating: 0, count: layout.state)
     open.sequence = 1
-    open.boot = boot
-    open.clientIndex = client.index
-    open.stateIndex = variables.pointee.nextStateIndex
-    variables.pointee.nextStateIndex &+= 1
+    enterStateid(open, of: client)
     open.flags = StateRecord.open | request.access | request.deny << StateRecord.denyShift
     open.modes = StateRecord.mode(access: request.access, deny: request.deny)
     open.lockFile = lockFile.link
     open.openOwner = owner.link
-    open.client = client.link
     open.file = UInt32(truncatingIfNeeded: file)
     open.uid = request.uid
     open.flavor = request.flavor
-    insert(link, at: client.stateHead(open.stateIndex), offset: StateRecord.hashOffset)
     insert(link, at: owner.openHead, offset: StateRecord.listOffset)
     insert(link, at: lockFile.openHead, offset: StateRecord.fileOffset)
     owner.idleTicks = 0

@@ -10,13 +10,7 @@ extension ServerCore {
 
   /// The leader of the client's lock-owner with this name, nil where the server knows none.
   func findLockOwner(_ name: UnsafeRawBufferPointer, of client: ClientRecord) -> StateRecord? {
-    var link = client.lockOwnerHead[word: 0]
-    while link != 0 {
-      let owner = state(link)
-      if equalBytes(owner.name(layout), name) { return owner }
-      link = next(link, offset: StateRecord.clientOffset)
-    }
-    return nil
+    findOwner(name, in: client.lockOwnerHead, offset: StateRecord.clientOffset)
   }
 
   /// What a lock-owner has below an open.
@@ -47,16 +41,11 @@ extension ServerCore {
   func addLockOwner(_ link: KernelLink, under open: StateRecord, leader: StateRecord?) -> StateRecord {
     let owner = state(link)
     let client = client(open.client)
-    owner.boot = boot
-    owner.clientIndex = client.index
-    owner.stateIndex = variables.pointee.nextStateIndex
-    variables.pointee.nextStateIndex &+= 1
+    enterStateid(owner, of: client)
     owner.flags = StateRecord.lockOwner
     owner.lockFile = open.lockFile
     owner.open = open.link
-    owner.client = client.link
     owner.file = open.file
-    insert(link, at: client.stateHead(owner.stateIndex), offset: StateRecord.hashOffset)
     insert(link, at: open.lockOwnerHead, offset: StateRecord.listOffset)
     if let leader {
       owner.leader = leader.link

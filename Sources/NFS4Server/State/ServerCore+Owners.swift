@@ -6,13 +6,30 @@ import NFS4
 extension ServerCore {
   /// The client's open-owner with this name: the list is searched from its head (nfsrv_getowner).
   func findOwner(_ name: UnsafeRawBufferPointer, of client: ClientRecord) -> StateRecord? {
-    var link = client.ownerHead[word: 0]
+    findOwner(name, in: client.ownerHead, offset: StateRecord.listOffset)
+  }
+
+  /// The open-owner or lock-owner with this name in a list of a client whose links lie at `offset`.
+  @inline(__always)
+  func findOwner(_ name: UnsafeRawBufferPointer, in head: UnsafeMutableRawPointer, offset: Int) -> StateRecord? {
+    var link = head[word: 0]
     while link != 0 {
       let owner = state(link)
       if equalBytes(owner.name(layout), name) { return owner }
-      link = next(link, offset: StateRecord.listOffset)
+      link = next(link, offset: offset)
     }
     return nil
+  }
+
+  /// Gives a structure of a client the next stateid, and enters it in the client's chains (nfsrv_openctrl, nfsrv_lockctrl).
+  @inline(__always)
+  func enterStateid(_ record: StateRecord, of client: ClientRecord) {
+    record.boot = boot
+    record.clientIndex = client.index
+    record.client = client.link
+    record.stateIndex = variables.pointee.nextStateIndex
+    variables.pointee.nextStateIndex &+= 1
+    insert(record.link, at: client.stateHead(record.stateIndex), offset: StateRecord.hashOffset)
   }
 
   /// The client's open with this stateid (nfsrv_getstate).
